@@ -1,0 +1,59 @@
+/** The one entry of `protocol/`: what the specifications say, as pure functions and types. */
+export { type BearerChallenge, bearerChallenge } from './bearer.js';
+export { isNotModified } from './entity-tag.js';
+export { type Form, isFormMediaType, parseForm, singleParameter } from './form.js';
+export { formatSecret, formatSecretId, type ParsedSecret, parseSecret, type SecretKind } from './generated-secret.js';
+export { isCompactJws } from './jose/compact-jws.js';
+export { applyMergePatch, type MergePatch } from './merge-patch.js';
+export { type Cidr, cidrContains, parseCidr } from './network.js';
+export { ACCESS_TOKEN_TYPE, type AccessTokenClaims, accessTokenClaims } from './oauth/access-token.js';
+export { type ClientCredentials, readClientCredentials } from './oauth/client-authentication.js';
+export {
+  invalidClient,
+  invalidRequest,
+  invalidScope,
+  invalidTarget,
+  OAuthError,
+  type OAuthErrorBody,
+  oauthErrorBody,
+  type OAuthErrorCode,
+  type OAuthErrorDetails,
+  serverError,
+  temporarilyUnavailable,
+  unauthorizedClient,
+  unsupportedGrantType,
+} from './oauth/error.js';
+export { type AuthorizationServerMetadata, authorizationServerMetadata } from './oauth/metadata.js';
+export { parseResource, resolveAudience } from './oauth/resource.js';
+export {
+  authorityCovers,
+  formatScope,
+  grantsApi,
+  isOwnScope,
+  isPrivileged,
+  isRegistrableScopeName,
+  isScopeToken,
+  parseScope,
+  resolveScope,
+  scopeCovers,
+} from './oauth/scope.js';
+export { readTokenRequest, type TokenRequest } from './oauth/token-request.js';
+export {
+  badRequest,
+  conflict,
+  forbidden,
+  methodNotAllowed,
+  notFound,
+  payloadTooLarge,
+  preconditionFailed,
+  Problem,
+  type ProblemBody,
+  problemBody,
+  type ProblemDetails,
+  type ProblemFault,
+  unauthorized,
+  unavailable,
+  unsupportedMediaType,
+} from './problem.js';
+export { JsonFault, parseStrictJson } from './strict-json.js';
+export { timeOfUuidV7, uuidV7 } from './uuid-v7.js';

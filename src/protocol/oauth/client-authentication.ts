@@ -1,0 +1,134 @@
+import { decodeFormComponent, type Form, singleParameter } from '../form.js';
+import { invalidClient, invalidRequest } from './error.js';
+
+/** What a client proves itself with (RFC 6749 §2.3). Not yet believed: `clients/` checks it. */
+export type ClientCredentials =
+  | { readonly method: 'client_secret_basic'; readonly clientId: string; readonly clientSecret: string }
+  | { readonly method: 'client_secret_post'; readonly clientId: string; readonly clientSecret: string };
+
+const JWT_BEARER_ASSERTION = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+const MAX_CLIENT_ID_LENGTH = 256;
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * Reads how a client authenticates: HTTP Basic or `client_id` and `client_secret` in the form (RFC 6749 §2.3.1).
+ *
+ * @param authorization value of the `Authorization` header, if there was one
+ * @throws OAuthError `invalid_request` for two ways at once, a `client_id` that contradicts the header, a repeated
+ *   parameter, or an assertion without its type (RFC 6749 §2.3, RFC 7521 §4.2); else `invalid_client`, with the reason
+ *   `no_credentials`, `unsupported_scheme`, `malformed_credentials` or `unsupported_auth_method`
+ */
+export function readClientCredentials(authorization: string | undefined, form: Form): ClientCredentials {
+  const hasSecret = form.has('client_secret');
+  const hasAssertion = form.has('client_assertion') || form.has('client_assertion_type');
+  if (authorization !== undefined) {
+    const encoded = basicCredentials(authorization);
+    if (hasSecret || hasAssertion) throw twoWays();
+    return readBasic(encoded, singleParameter(form, 'client_id'));
+  }
+  if (hasAssertion) {
+    if (hasSecret) throw twoWays();
+    return refuseAssertion(form);
+  }
+  return readPost(form);
+}
+
+function twoWays(): Error {
+  return invalidRequest('the client must authenticate in one way only');
+}
+
+/** What follows the scheme, which is Basic in any case, and one space (RFC 7617 §2). */
+function basicCredentials(authorization: string): string {
+  const space = authorization.indexOf(' ');
+  const scheme = space === -1 ? authorization : authorization.slice(0, space);
+  if (scheme !== 'Basic' && scheme.toLowerCase() !== 'basic') throw invalidClient('unsupported_scheme');
+  return authorization.slice(scheme.length + 1);
+}
+
+function readBasic(encoded: string, bodyClientId: string | undefined): ClientCredentials {
+  if (!isStrictBase64(encoded)) throw invalidClient('malformed_credentials');
+  const clear = decodeBase64(encoded);
+  const colon = clear.indexOf(':');
+  if (colon === -1) throw invalidClient('malformed_credentials');
+  const clientId = decodeFormComponent(clear.slice(0, colon));
+  const clientSecret = decodeFormComponent(clear.slice(colon + 1));
+  if (clientId === null || clientSecret === null || clientSecret === '' || !isClientIdShaped(clientId)) {
+    throw invalidClient('malformed_credentials');
+  }
+  if (bodyClientId !== undefined && bodyClientId !== clientId) {
+    throw invalidRequest('the parameter client_id is not the authenticated client');
+  }
+  return { method: 'client_secret_basic', clientId, clientSecret };
+}
+
+function decodeBase64(encoded: string): string {
+  const bytes = atob(encoded);
+  return isAscii(bytes) ? bytes : decodeUtf8(bytes);
+}
+
+/**
+ * RFC 4648 §3.3, §3.5 and §4: the plain alphabet, padding, no foreign characters, no stray bits in the last group.
+ * Decoders of the platform are more forgiving, which would give one secret many spellings (security.md A-05).
+ */
+function isStrictBase64(text: string): boolean {
+  const length = text.length;
+  if (length === 0 || length % 4 !== 0) return false;
+  let end = length;
+  if (text.charCodeAt(end - 1) === 0x3d) end -= text.charCodeAt(end - 2) === 0x3d ? 2 : 1;
+  for (let i = 0; i < end; i++) if (base64Value(text.charCodeAt(i)) === -1) return false;
+  if (end === length) return true;
+  const strayBits = length - end === 1 ? 0b11 : 0b1111;
+  return (base64Value(text.charCodeAt(end - 1)) & strayBits) === 0;
+}
+
+function base64Value(code: number): number {
+  if (code >= 0x61 && code <= 0x7a) return code - 0x61 + 26;
+  if (code >= 0x41 && code <= 0x5a) return code - 0x41;
+  if (code >= 0x30 && code <= 0x39) return code - 0x30 + 52;
+  if (code === 0x2b) return 62;
+  return code === 0x2f ? 63 : -1;
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
+}
+
+function decodeUtf8(binary: string): string {
+  try {
+    return utf8.decode(Uint8Array.from(binary, (byte) => byte.charCodeAt(0)));
+  } catch {
+    throw invalidClient('malformed_credentials');
+  }
+}
+
+/** RFC 6749 Appendix A.1: a client_id is made of VSCHAR; anything else cannot be registered and stays out of queries. */
+function isClientIdShaped(clientId: string): boolean {
+  const length = clientId.length;
+  if (length === 0 || length > MAX_CLIENT_ID_LENGTH) return false;
+  for (let i = 0; i < length; i++) {
+    const code = clientId.charCodeAt(i);
+    if (code < 0x20 || code > 0x7e) return false;
+  }
+  return true;
+}
+
+/** RFC 7521 §4.2: an assertion comes with its type, and both once. The method itself is not offered. */
+function refuseAssertion(form: Form): never {
+  const type = singleParameter(form, 'client_assertion_type');
+  const assertion = singleParameter(form, 'client_assertion');
+  if (type !== JWT_BEARER_ASSERTION) {
+    throw invalidRequest('the parameter client_assertion_type is missing or not supported');
+  }
+  if (assertion === undefined) throw invalidRequest('the parameter client_assertion is missing');
+  throw invalidClient('unsupported_auth_method');
+}
+
+function readPost(form: Form): ClientCredentials {
+  const clientId = singleParameter(form, 'client_id');
+  const clientSecret = singleParameter(form, 'client_secret');
+  if (clientSecret === undefined) throw invalidClient('no_credentials');
+  if (clientId === undefined) throw invalidRequest('the parameter client_id is missing');
+  if (!isClientIdShaped(clientId)) throw invalidClient('malformed_credentials');
+  return { method: 'client_secret_post', clientId, clientSecret };
+}

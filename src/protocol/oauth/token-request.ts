@@ -1,0 +1,49 @@
+import { type Form, repeated, singleParameter } from '../form.js';
+import { invalidRequest } from './error.js';
+
+/** What every grant reads of a token request; the grants read the rest of the form themselves. */
+export interface TokenRequest {
+  /** `grant_type` (REQUIRED, RFC 6749 §4.4.2), as sent. */
+  readonly grantType: string;
+  /** `scope` (OPTIONAL, RFC 6749 §3.3), as sent and not yet parsed. */
+  readonly scope: string | undefined;
+  /** `resource` and its synonym `audience` (OPTIONAL, repeatable, RFC 8707 §2), as sent and not yet checked. */
+  readonly resources: string[];
+}
+
+/** Parameters that must not be repeated (RFC 6749 §3.2), those that no grant reads yet included. */
+const SINGLE: ReadonlySet<string> = new Set([
+  'grant_type',
+  'scope',
+  'client_id',
+  'client_secret',
+  'client_assertion',
+  'client_assertion_type',
+  'refresh_token',
+  'assertion',
+  'subject_token',
+  'subject_token_type',
+  'actor_token',
+  'actor_token_type',
+  'requested_token_type',
+]);
+
+/**
+ * Reads a token request (RFC 6749 §4.4.2). Unknown parameters are ignored (RFC 6749 §3.2).
+ *
+ * @throws OAuthError `invalid_request` if `grant_type` is missing or a known parameter is repeated (security.md T-05)
+ */
+export function readTokenRequest(form: Form): TokenRequest {
+  for (const [name, values] of form) if (values.length > 1 && SINGLE.has(name)) throw repeated(name);
+  const grantType = singleParameter(form, 'grant_type');
+  if (grantType === undefined) throw invalidRequest('the parameter grant_type is missing');
+  return { grantType, scope: singleParameter(form, 'scope'), resources: readResources(form) };
+}
+
+function readResources(form: Form): string[] {
+  const resources: string[] = [];
+  for (const name of ['resource', 'audience'] as const) {
+    for (const value of form.get(name) ?? []) if (value !== '') resources.push(value);
+  }
+  return resources;
+}
