@@ -1,0 +1,29 @@
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import {
+  BootstrapConfig,
+  type Config,
+  DatabaseConfig,
+  EventConfig,
+  KeyConfig,
+  QueueConfig,
+  ServerConfig,
+  TokenConfig,
+} from './config.js';
+
+/** Gives each module its slice of the configuration, by class. */
+@Global()
+@Module({})
+export class ConfigModule {
+  static forRoot(config: Config): DynamicModule {
+    const slices = [
+      { provide: ServerConfig, useValue: config.server },
+      { provide: DatabaseConfig, useValue: config.database },
+      { provide: QueueConfig, useValue: config.queue },
+      { provide: KeyConfig, useValue: config.keys },
+      { provide: TokenConfig, useValue: config.tokens },
+      { provide: BootstrapConfig, useValue: config.bootstrap },
+      { provide: EventConfig, useValue: config.events },
+    ];
+    return { module: ConfigModule, providers: slices, exports: slices.map(({ provide }) => provide) };
+  }
+}

@@ -1,0 +1,65 @@
+import type { Secret } from './secret.js';
+
+/** Where the server listens and who it says it is. */
+export abstract class ServerConfig {
+  readonly host: string;
+  readonly port: number;
+  /** Issuer identifier (RFC 8414 §2), without a trailing slash; the base of every URL that leaves the server. */
+  readonly issuer: string;
+  /** CIDRs whose `X-Forwarded-For` is believed. */
+  readonly trustProxy: readonly string[];
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+}
+
+/** PostgreSQL. */
+export abstract class DatabaseConfig {
+  /** Unset: the embedded server in `dataDir`. */
+  readonly url: Secret<string> | undefined;
+  /** Absolute path of the directory for the embedded database and generated local secrets. */
+  readonly dataDir: string;
+}
+
+/** The queues. */
+export abstract class QueueConfig {
+  /** Unset: BullMQ's PostgreSQL backend in the same database. */
+  readonly redisUrl: Secret<string> | undefined;
+}
+
+/** Signing keys and the key that wraps them. */
+export abstract class KeyConfig {
+  /** Unset with the embedded database: generated into the data directory. */
+  readonly keyEncryptionKey: Secret<Buffer> | undefined;
+  readonly signingAlg: 'RS256' | 'ES256';
+  /** 0 = automatic rotation is off. */
+  readonly rotationDays: number;
+}
+
+/** Access tokens. */
+export abstract class TokenConfig {
+  readonly accessTokenTtlSeconds: number;
+}
+
+/** The admin client of the first start. */
+export abstract class BootstrapConfig {
+  readonly clientId: string | undefined;
+  readonly clientSecret: Secret<string> | undefined;
+}
+
+/** Outgoing requests and their retries. */
+export abstract class EventConfig {
+  /** CIDRs of private networks that outgoing requests may reach; `undefined`: the default of the contract. */
+  readonly targetNetworks: readonly string[] | undefined;
+  readonly retryBackoffSeconds: readonly number[];
+}
+
+/** Everything that the environment says, checked. */
+export interface Config {
+  readonly server: ServerConfig;
+  readonly database: DatabaseConfig;
+  readonly queue: QueueConfig;
+  readonly keys: KeyConfig;
+  readonly tokens: TokenConfig;
+  readonly bootstrap: BootstrapConfig;
+  readonly events: EventConfig;
+  readonly webConcurrency: number;
+}

@@ -1,0 +1,238 @@
+import { isAbsolute, resolve } from 'node:path';
+import { IsOptional, registerDecorator, validateSync } from 'class-validator';
+import type { Config } from './config.js';
+import { ConfigurationError, type ConfigurationFault } from './configuration-error.js';
+import {
+  asCidr,
+  chosenSecretRule,
+  clientIdRule,
+  hostRule,
+  integerBetween,
+  isLoopback,
+  issuerRule,
+  keyRule,
+  listOf,
+  networksRule,
+  nodeOptionsRule,
+  oneOf,
+  type Rule,
+  secondsListRule,
+  targetNetworksRule,
+  urlWithScheme,
+} from './rules.js';
+import { Secret } from './secret.js';
+
+/** The variable is optional, and conforms to `rule` where it is set. */
+function Conforms(rule: Rule): PropertyDecorator {
+  return (target, propertyKey) => {
+    IsOptional()(target, propertyKey);
+    registerDecorator({
+      name: 'conforms',
+      target: target.constructor,
+      propertyName: String(propertyKey),
+      validator: {
+        validate: (value: string) => rule(value) === undefined,
+        defaultMessage: (argument) => rule(String(argument?.value)) ?? 'is not valid',
+      },
+    });
+  };
+}
+
+/** Every variable that the server reads, as text. A test holds this list, `.env.example` and the README's table equal. */
+export class Environment {
+  @Conforms(hostRule) HOST?: string;
+  @Conforms(integerBetween(0, 65_535)) PORT?: string;
+  @Conforms(issuerRule) ISSUER?: string;
+  @Conforms(urlWithScheme('postgres', 'postgresql')) DATABASE_URL?: string;
+  @Conforms(urlWithScheme('redis', 'rediss')) REDIS_URL?: string;
+  @Conforms(() => undefined) DATA_DIR?: string;
+  @Conforms(keyRule) KEY_ENCRYPTION_KEY?: string;
+  @Conforms(clientIdRule) BOOTSTRAP_CLIENT_ID?: string;
+  @Conforms(chosenSecretRule) BOOTSTRAP_CLIENT_SECRET?: string;
+  @Conforms(integerBetween(60, 86_400)) ACCESS_TOKEN_TTL_SECONDS?: string;
+  @Conforms(oneOf('RS256', 'ES256')) SIGNING_ALG?: string;
+  @Conforms(integerBetween(0, 3_650)) KEY_ROTATION_DAYS?: string;
+  @Conforms(targetNetworksRule) EVENT_TARGET_NETWORKS?: string;
+  @Conforms(secondsListRule) EVENT_RETRY_BACKOFF_SECONDS?: string;
+  @Conforms(integerBetween(1, 64)) WEB_CONCURRENCY?: string;
+  @Conforms(networksRule) TRUST_PROXY?: string;
+  @Conforms(oneOf('debug', 'info', 'warn', 'error', 'silent')) LOG_LEVEL?: string;
+  @Conforms(oneOf('0', '1')) STRICT?: string;
+}
+
+/** The variables of {@link Environment}, in the order in which they are documented. */
+export const environmentVariables = [
+  'HOST',
+  'PORT',
+  'ISSUER',
+  'DATABASE_URL',
+  'REDIS_URL',
+  'DATA_DIR',
+  'KEY_ENCRYPTION_KEY',
+  'BOOTSTRAP_CLIENT_ID',
+  'BOOTSTRAP_CLIENT_SECRET',
+  'ACCESS_TOKEN_TTL_SECONDS',
+  'SIGNING_ALG',
+  'KEY_ROTATION_DAYS',
+  'EVENT_TARGET_NETWORKS',
+  'EVENT_RETRY_BACKOFF_SECONDS',
+  'WEB_CONCURRENCY',
+  'TRUST_PROXY',
+  'LOG_LEVEL',
+  'STRICT',
+] as const satisfies readonly (keyof Environment)[];
+
+/** Variables that, once named, must say something: an empty key would be a known key. */
+const neverEmpty = new Set<string>(['KEY_ENCRYPTION_KEY', 'BOOTSTRAP_CLIENT_ID', 'BOOTSTRAP_CLIENT_SECRET']);
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** What was read: the configuration, and what an operator should know though it stops nothing. */
+export interface LoadedConfig {
+  readonly config: Config;
+  readonly warnings: readonly ConfigurationFault[];
+}
+
+/**
+ * Reads and checks the whole configuration at once.
+ *
+ * @param variables `process.env`
+ * @param execArgv the options that Node.js itself was started with
+ * @throws ConfigurationError with every fault, named by variable, without values
+ */
+export function loadConfig(variables: Variables, execArgv: readonly string[] = []): LoadedConfig {
+  const { environment, empty } = readEnvironment(variables);
+  const faults = [
+    ...empty,
+    ...ruleFaults(environment),
+    ...combinationFaults(environment),
+    ...platformFaults(variables, execArgv),
+  ];
+  const unencrypted = unencryptedConnections(environment);
+  if (environment.STRICT === '1') faults.push(...unencrypted);
+  if (faults.length > 0) throw new ConfigurationError(faults);
+  return { config: configOf(environment), warnings: unencrypted };
+}
+
+function readEnvironment(variables: Variables): { environment: Environment; empty: ConfigurationFault[] } {
+  const environment = new Environment();
+  const empty: ConfigurationFault[] = [];
+  for (const variable of environmentVariables) {
+    const value = variables[variable]?.trim();
+    if (value === undefined) continue;
+    if (value === '' || value === '""' || value === "''") {
+      if (neverEmpty.has(variable)) empty.push({ variable, message: 'is set but empty' });
+    } else {
+      environment[variable] = value;
+    }
+  }
+  return { environment, empty };
+}
+
+function ruleFaults(environment: Environment): ConfigurationFault[] {
+  return validateSync(environment, { skipUndefinedProperties: true }).map(({ property, constraints }) => ({
+    variable: property,
+    message: Object.values(constraints ?? {})[0] ?? 'is not valid',
+  }));
+}
+
+function combinationFaults(environment: Environment): ConfigurationFault[] {
+  const faults: ConfigurationFault[] = [];
+  if (environment.DATABASE_URL !== undefined && environment.KEY_ENCRYPTION_KEY === undefined) {
+    faults.push({
+      variable: 'KEY_ENCRYPTION_KEY',
+      message: 'is required with DATABASE_URL; make one with: openssl rand -base64 32',
+    });
+  }
+  if (environment.BOOTSTRAP_CLIENT_ID !== undefined && environment.BOOTSTRAP_CLIENT_SECRET === undefined) {
+    faults.push({ variable: 'BOOTSTRAP_CLIENT_SECRET', message: 'is required with BOOTSTRAP_CLIENT_ID' });
+  }
+  if (environment.BOOTSTRAP_CLIENT_SECRET !== undefined && environment.BOOTSTRAP_CLIENT_ID === undefined) {
+    faults.push({ variable: 'BOOTSTRAP_CLIENT_ID', message: 'is required with BOOTSTRAP_CLIENT_SECRET' });
+  }
+  if (environment.PORT === '0' && environment.ISSUER === undefined) {
+    faults.push({ variable: 'ISSUER', message: 'is required with PORT=0' });
+  }
+  return faults;
+}
+
+function platformFaults(variables: Variables, execArgv: readonly string[]): ConfigurationFault[] {
+  const faults: ConfigurationFault[] = [];
+  const message = nodeOptionsRule([variables['NODE_OPTIONS'] ?? '', ...execArgv].join(' '));
+  if (message !== undefined) faults.push({ variable: 'NODE_OPTIONS', message });
+  if (variables['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
+    faults.push({
+      variable: 'NODE_TLS_REJECT_UNAUTHORIZED',
+      message: 'must not be 0: it switches certificate checks off',
+    });
+  }
+  return faults;
+}
+
+/** Connections that leave this machine without TLS: a warning, and a fault with STRICT=1. */
+function unencryptedConnections(environment: Environment): ConfigurationFault[] {
+  const faults: ConfigurationFault[] = [];
+  const database = parsedUrl(environment.DATABASE_URL);
+  if (
+    database !== undefined &&
+    leavesMachine(database) &&
+    !/^(require|verify-ca|verify-full)$/.test(database.searchParams.get('sslmode') ?? '')
+  ) {
+    faults.push({ variable: 'DATABASE_URL', message: 'leaves this machine without TLS; add sslmode=verify-full' });
+  }
+  const redis = parsedUrl(environment.REDIS_URL);
+  if (redis !== undefined && leavesMachine(redis) && redis.protocol !== 'rediss:') {
+    faults.push({ variable: 'REDIS_URL', message: 'leaves this machine without TLS; use rediss://' });
+  }
+  return faults;
+}
+
+function parsedUrl(value: string | undefined): URL | undefined {
+  return value !== undefined && URL.canParse(value) ? new URL(value) : undefined;
+}
+
+function leavesMachine(url: URL): boolean {
+  const host = url.searchParams.get('host') ?? url.hostname;
+  return host !== '' && !host.startsWith('/') && !isLoopback(host);
+}
+
+function configOf(environment: Environment): Config {
+  const port = Number(environment.PORT ?? 3000);
+  return {
+    server: {
+      host: environment.HOST ?? '127.0.0.1',
+      port,
+      issuer: environment.ISSUER ?? `http://localhost:${port}`,
+      trustProxy: environment.TRUST_PROXY === undefined ? [] : listOf(environment.TRUST_PROXY).map(asCidr),
+      logLevel: (environment.LOG_LEVEL ?? 'info') as Config['server']['logLevel'],
+    },
+    database: { url: secret(environment.DATABASE_URL), dataDir: absolute(environment.DATA_DIR ?? './data') },
+    queue: { redisUrl: secret(environment.REDIS_URL) },
+    keys: {
+      keyEncryptionKey:
+        environment.KEY_ENCRYPTION_KEY === undefined
+          ? undefined
+          : new Secret(Buffer.from(environment.KEY_ENCRYPTION_KEY, 'base64')),
+      signingAlg: environment.SIGNING_ALG === 'ES256' ? 'ES256' : 'RS256',
+      rotationDays: Number(environment.KEY_ROTATION_DAYS ?? 90),
+    },
+    tokens: { accessTokenTtlSeconds: Number(environment.ACCESS_TOKEN_TTL_SECONDS ?? 600) },
+    bootstrap: { clientId: environment.BOOTSTRAP_CLIENT_ID, clientSecret: secret(environment.BOOTSTRAP_CLIENT_SECRET) },
+    events: {
+      targetNetworks:
+        environment.EVENT_TARGET_NETWORKS === undefined
+          ? undefined
+          : listOf(environment.EVENT_TARGET_NETWORKS).map(asCidr),
+      retryBackoffSeconds: listOf(environment.EVENT_RETRY_BACKOFF_SECONDS ?? '1,2,4').map(Number),
+    },
+    webConcurrency: Number(environment.WEB_CONCURRENCY ?? 1),
+  };
+}
+
+function secret(value: string | undefined): Secret<string> | undefined {
+  return value === undefined ? undefined : new Secret(value);
+}
+
+function absolute(path: string): string {
+  return isAbsolute(path) ? path : resolve(path);
+}

@@ -1,0 +1,14 @@
+export {
+  BootstrapConfig,
+  type Config,
+  DatabaseConfig,
+  EventConfig,
+  KeyConfig,
+  QueueConfig,
+  ServerConfig,
+  TokenConfig,
+} from './config.js';
+export { ConfigModule } from './config.module.js';
+export { ConfigurationError, type ConfigurationFault } from './configuration-error.js';
+export { Secret } from './secret.js';
+export { environmentVariables, loadConfig, type LoadedConfig } from './env.js';
