@@ -1,0 +1,33 @@
+import { DataSource, type EntitySchema } from 'typeorm';
+import { migrations } from '../../migrations/index.js';
+
+type EntityClass = (new (...args: never[]) => object) | EntitySchema;
+
+/**
+ * The TypeORM data source on `url`. It never changes the schema by itself: migrations are run by `migrate`.
+ *
+ * @param entities the entities of the modules that are used; none are needed to migrate
+ */
+export function createDataSource(
+  url: string,
+  entities: readonly EntityClass[] = [],
+  onPoolError?: () => void,
+): DataSource {
+  return new DataSource({
+    type: 'postgres',
+    url,
+    entities: [...entities],
+    migrations,
+    migrationsTableName: 'migrations',
+    synchronize: false,
+    logging: false,
+    poolSize: 10,
+    connectTimeoutMS: 3_000,
+    applicationName: 'signet',
+    poolErrorHandler: onPoolError ?? (() => undefined),
+    extra: {
+      keepAlive: true,
+      options: '-c statement_timeout=30000 -c idle_in_transaction_session_timeout=30000 -c lock_timeout=5000',
+    },
+  });
+}

@@ -1,0 +1,72 @@
+/** The database cannot answer now; the same request may succeed later. The error filter answers 503 with `Retry-After`. */
+export class DatabaseUnavailable extends Error {
+  /** Seconds after which a retry is worthwhile. */
+  readonly retryAfterSeconds = 2;
+
+  constructor(cause?: unknown) {
+    super('the database is unavailable', { cause });
+    this.name = 'DatabaseUnavailable';
+  }
+}
+
+const unavailableSqlStates = new Set([
+  '25006', // read_only_sql_transaction: recovery or a replica
+  '53100', // disk_full
+  '53200', // out_of_memory
+  '53300', // too_many_connections
+  '53400', // configuration_limit_exceeded
+  '55P03', // lock_not_available
+  '57014', // query_canceled: statement_timeout
+  '57P01', // admin_shutdown
+  '57P02', // crash_shutdown
+  '57P03', // cannot_connect_now
+  '57P05', // idle_session_timeout
+]);
+
+const unavailableSystemErrors = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EPIPE',
+  'ETIMEDOUT',
+]);
+
+const unavailableMessages = [
+  'timeout exceeded when trying to connect',
+  'Connection terminated',
+  'Client has encountered a connection error',
+  'Client was closed',
+  'Query read timeout',
+  'Cannot use a pool after calling end',
+  'Driver not Connected',
+];
+
+/** Whether `error`, as thrown by pg or TypeORM, means that the database is away rather than that the statement is wrong. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  if (error instanceof DatabaseUnavailable) return true;
+  if (typeof error !== 'object' || error === null) return false;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  if (code !== undefined) {
+    if (unavailableSqlStates.has(code) || unavailableSystemErrors.has(code) || code.startsWith('08')) return true;
+  }
+  const text = 'message' in error && typeof error.message === 'string' ? error.message : '';
+  if (unavailableMessages.some((message) => text.includes(message))) return true;
+  return 'cause' in error && isDatabaseUnavailable(error.cause);
+}
+
+/** Turns a fault of an absent database into {@link DatabaseUnavailable}; every other error is returned as it is. */
+export function asDatabaseError(error: unknown): unknown {
+  return isDatabaseUnavailable(error) && !(error instanceof DatabaseUnavailable)
+    ? new DatabaseUnavailable(error)
+    : error;
+}
+
+/** Whether `error` is PostgreSQL's refusal of a duplicate key, optionally of the named constraint. */
+export function isUniqueViolation(error: unknown, constraint?: string): boolean {
+  if (typeof error !== 'object' || error === null || !('code' in error) || error.code !== '23505') return false;
+  return constraint === undefined || ('constraint' in error && error.constraint === constraint);
+}

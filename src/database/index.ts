@@ -1,0 +1,15 @@
+export {
+  asDatabaseError,
+  DatabaseUnavailable,
+  isDatabaseUnavailable,
+  isUniqueViolation,
+} from './database-unavailable.js';
+export { createDataSource } from './data-source.js';
+export { type CursorPosition, decodeCursor, encodeCursor } from './cursor.js';
+export { DatabaseModule } from './database.module.js';
+export { migrate } from './migrate.js';
+export { dropPartitionsBefore, ensurePartitions, partitionAt, type PartitionSpan } from './partitions.js';
+export { Postgres, type PreparedStatement } from './postgres.js';
+export { inTransaction } from './transaction.js';
+export { GroupCommit, type GroupCommitOptions } from './group-commit.js';
+export { connect } from './connect.js';

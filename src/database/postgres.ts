@@ -1,0 +1,50 @@
+import { Pool, type QueryResultRow } from 'pg';
+import { asDatabaseError } from './database-unavailable.js';
+
+/** A statement that the server prepares once per connection. `values` are passed as pg passes them. */
+export interface PreparedStatement {
+  readonly name: string;
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/**
+ * A small pool of plain `pg` connections for the hot paths, beside TypeORM's own: prepared statements, short time-outs, and
+ * no entity in between.
+ */
+export class Postgres {
+  private readonly pool: Pool;
+
+  constructor(connectionString: string, options: { max: number; onError: (error: Error) => void }) {
+    this.pool = new Pool({
+      connectionString,
+      max: options.max,
+      connectionTimeoutMillis: 3_000,
+      query_timeout: 5_000,
+      keepAlive: true,
+      application_name: 'signet-hot',
+      options:
+        '-c plan_cache_mode=force_generic_plan -c statement_timeout=5000 -c idle_in_transaction_session_timeout=5000',
+    });
+    this.pool.on('error', options.onError);
+  }
+
+  /**
+   * Runs one statement in a transaction of its own; the promise settles after the commit.
+   *
+   * @throws DatabaseUnavailable when the database is away
+   */
+  async query<Row extends QueryResultRow>(statement: PreparedStatement): Promise<Row[]> {
+    try {
+      const result = await this.pool.query<Row>({ ...statement, values: [...statement.values] });
+      return result.rows;
+    } catch (error) {
+      throw asDatabaseError(error);
+    }
+  }
+
+  /** Closes every connection after the statements in flight. */
+  async close(): Promise<void> {
+    await this.pool.end();
+  }
+}
