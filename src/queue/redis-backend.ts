@@ -1,0 +1,76 @@
+import { type ConnectionOptions, createRedisBackend, type RedisQueueBackend, withBackend } from 'bullmq';
+import { Redis, type RedisOptions } from 'ioredis';
+import { BullMqBackend, type Connected } from './bullmq-backend.js';
+import type { QueueBackendKind } from './queue-backend.js';
+import { QueueUnavailable } from './queue-unavailable.js';
+
+const roles = {
+  /** A request waits for a producer: better an error at once than an answer after the outage. */
+  producer: { maxRetriesPerRequest: 1, enableOfflineQueue: false, commandTimeout: 3_000 },
+  /** A worker waits for whatever it takes; BullMQ requires `null`. */
+  worker: { maxRetriesPerRequest: null },
+} as const satisfies Record<string, RedisOptions>;
+
+/** The queues in Redis, 6.2 or later, `maxmemory-policy noeviction`. Two connections for all, and one more per worker. */
+export class RedisBackend extends BullMqBackend<RedisQueueBackend, ConnectionOptions> {
+  readonly kind: QueueBackendKind = 'redis';
+  private readonly clients = new Map<keyof typeof roles, Promise<Redis>>();
+
+  constructor(
+    private readonly url: string,
+    prefix: string,
+  ) {
+    super(withBackend(createRedisBackend), prefix);
+  }
+
+  async ping(): Promise<void> {
+    const client = await this.client('producer');
+    try {
+      await client.ping();
+    } catch (error) {
+      throw new QueueUnavailable(error);
+    }
+  }
+
+  protected async connect(role: keyof typeof roles): Promise<Connected<ConnectionOptions>> {
+    return { connection: await this.client(role) };
+  }
+
+  /** BullMQ changes a schedule by one script, which Redis runs as a whole. */
+  protected alone(work: () => Promise<void>): Promise<void> {
+    return work();
+  }
+
+  protected async disconnect(): Promise<void> {
+    for (const client of this.clients.values()) {
+      await client.then((connected) => connected.disconnect()).catch(() => undefined);
+    }
+    this.clients.clear();
+  }
+
+  private client(role: keyof typeof roles): Promise<Redis> {
+    const known = this.clients.get(role);
+    if (known !== undefined) return known;
+    const connecting = this.open(role);
+    this.clients.set(role, connecting);
+    connecting.catch(() => this.clients.delete(role));
+    return connecting;
+  }
+
+  /** Waits for the first connection, because BullMQ never gets over a connection that fails while it is being set up. */
+  private async open(role: keyof typeof roles): Promise<Redis> {
+    const client = new Redis(this.url, { ...roles[role], connectTimeout: 3_000, connectionName: `signet-${role}` });
+    client.on('error', (error) => this.faults.report('redis', error));
+    try {
+      await new Promise<void>((resolve, reject) => {
+        client.once('ready', resolve);
+        client.once('error', reject);
+        client.once('end', () => reject(new Error('the connection was closed')));
+      });
+      return client;
+    } catch (error) {
+      client.disconnect();
+      throw new QueueUnavailable(error);
+    }
+  }
+}
