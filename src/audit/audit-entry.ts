@@ -1,0 +1,44 @@
+/** What happened. Domain-event names without the `oauth.` in front. */
+export type AuditAction =
+  | 'access.denied'
+  | 'bootstrap.completed'
+  | 'client.created'
+  | 'client.updated'
+  | 'client.disabled'
+  | 'client.enabled'
+  | 'client.deleted'
+  | 'client.secret_regenerated'
+  | 'client.secret_deleted'
+  | 'key.created'
+  | 'scope.created'
+  | 'scope.updated'
+  | 'scope.deleted'
+  | 'token.issued'
+  | 'token.denied';
+
+/** What an entry is about; `targetId` is its public identifier. */
+export type AuditTargetType = 'client' | 'token' | 'key' | 'scope' | 'route';
+
+/** Where a request came from. */
+export interface RequestOrigin {
+  /** Address of the peer, or of the client behind a trusted proxy. */
+  readonly ipAddress: string | undefined;
+  readonly userAgent: string | undefined;
+  readonly requestId: string | undefined;
+}
+
+/** One line of the audit log before it is stored. Never holds a secret, a token or an assertion. */
+export interface AuditEntry {
+  readonly action: AuditAction;
+  /** The client whose token or credentials made the request; for a refusal, the one that it claimed to be. */
+  readonly actorClientId?: string | undefined;
+  readonly targetType?: AuditTargetType | undefined;
+  readonly targetId?: string | undefined;
+  readonly origin?: RequestOrigin | undefined;
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** A refusal: what was asked for, and the reason as a short machine-readable word. */
+export interface AuditRefusal extends AuditEntry {
+  readonly error: string;
+}

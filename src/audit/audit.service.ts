@@ -1,0 +1,89 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { Clock } from '../clock/index.js';
+import { GroupCommit, Postgres } from '../database/index.js';
+import { newUuid } from '../identifiers/index.js';
+import type { AuditEntry, AuditRefusal } from './audit-entry.js';
+
+const insertEntries = `
+  INSERT INTO audit_log (id, occurred_at, action, success, actor_client_id, target_type, target_id, ip_address,
+    user_agent, request_id, details, error)
+  SELECT e.id, to_timestamp(e.at / 1000.0), e.action, e.success, e.actor, e.target_type, e.target_id, e.ip, e.ua, e.request_id,
+    e.details, e.error
+  FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::text[], $8::inet[], $9::text[],
+    $10::text[], $11::jsonb[], $12::text[])
+    AS e (id, at, action, success, actor, target_type, target_id, ip, ua, request_id, details, error)`;
+
+type Row = readonly unknown[];
+
+/** Longest text that an entry keeps of anything a stranger can choose (ASVS 16.4.1). */
+const maxTextLength = 256;
+
+/**
+ * Writes the audit log: a success in the transaction of the change, so that neither exists without the other; a refusal on
+ * its own, together with the refusals of the same moment.
+ */
+@Injectable()
+export class Audit {
+  private readonly refusals: GroupCommit<Row, undefined>;
+
+  constructor(
+    @Inject(Clock) private readonly clock: Clock,
+    @Inject(Postgres) postgres: Postgres,
+  ) {
+    this.refusals = new GroupCommit({
+      maxBatch: 256,
+      maxQueued: 10_000,
+      commit: async (rows) => {
+        await postgres.query({ name: 'audit_refusals', text: insertEntries, values: columns(rows) });
+        return rows.map(() => undefined);
+      },
+    });
+  }
+
+  /** Adds the entry of a change that succeeds when `tx` commits. */
+  async record(tx: EntityManager, entry: AuditEntry): Promise<void> {
+    await tx.query(insertEntries, columns([this.row(entry, true, null)]));
+  }
+
+  /**
+   * Adds the entry of a refused request; resolves once it is durable.
+   *
+   * @throws DatabaseUnavailable when it cannot be written
+   */
+  async recordRefusal(refusal: AuditRefusal): Promise<void> {
+    await this.refusals.add(this.row(refusal, false, refusal.error));
+  }
+
+  private row(entry: AuditEntry, success: boolean, error: string | null): Row {
+    const now = this.clock.now();
+    return [
+      newUuid(now),
+      now,
+      entry.action,
+      success,
+      text(entry.actorClientId),
+      entry.targetType ?? null,
+      text(entry.targetId),
+      entry.origin?.ipAddress ?? null,
+      text(entry.origin?.userAgent),
+      text(entry.origin?.requestId),
+      entry.details === undefined
+        ? null
+        : JSON.stringify(entry.details).replaceAll(String.raw`\u0000`, String.raw`\ufffd`),
+      error === null ? null : text(error),
+    ];
+  }
+}
+
+/** PostgreSQL text holds no NUL; what a stranger sends may. */
+function text(value: string | undefined): string | null {
+  if (value === undefined) return null;
+  return (value.length > maxTextLength ? value.slice(0, maxTextLength) : value)
+    .replaceAll('\0', '\ufffd')
+    .toWellFormed();
+}
+
+function columns(rows: readonly Row[]): unknown[] {
+  return Array.from({ length: 12 }, (_, column) => rows.map((row) => row[column]));
+}

@@ -1,0 +1,28 @@
+/** Remembers which methods each route takes, so that a 405 can name them (RFC 9110 §15.5.6). */
+export class AllowedMethods {
+  private readonly routes = new Map<string, { readonly segments: readonly string[]; readonly methods: Set<string> }>();
+
+  /** Notes a route as Fastify registers it: pattern with `:name` segments, one method or several. */
+  add(pattern: string, methods: string | readonly string[]): void {
+    const route = this.routes.get(pattern) ?? { segments: pattern.split('/'), methods: new Set<string>() };
+    for (const method of typeof methods === 'string' ? [methods] : methods) route.methods.add(method);
+    this.routes.set(pattern, route);
+  }
+
+  /** The methods that some route takes at `path` (without a query string), sorted; none for an unknown path. */
+  of(path: string): string[] {
+    const segments = path.split('/');
+    const methods = new Set<string>();
+    for (const route of this.routes.values()) {
+      if (matches(route.segments, segments)) for (const method of route.methods) methods.add(method);
+    }
+    return [...methods].toSorted();
+  }
+}
+
+function matches(pattern: readonly string[], path: readonly string[]): boolean {
+  return (
+    pattern.length === path.length &&
+    pattern.every((segment, index) => (segment.startsWith(':') ? path[index] !== '' : segment === path[index]))
+  );
+}

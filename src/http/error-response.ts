@@ -1,0 +1,34 @@
+import { oauthErrorBody, type OAuthError, type Problem, problemBody } from '../protocol/index.js';
+import { asOAuthError, asProblem } from './fault.js';
+
+/** An answer before it is written to a reply or to a bare socket. */
+export interface ErrorResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** Whether `path` is one of the endpoints that fail as RFC 6749 §5.2 says; every other fails as RFC 9457 says. */
+export function failsAsOAuth(path: string): boolean {
+  return path.startsWith('/oauth/');
+}
+
+/**
+ * Renders a fault for the endpoint at `path`.
+ *
+ * @param path the route's pattern, or the requested path where no route matched
+ */
+export function errorResponse(fault: OAuthError | Problem, path: string): ErrorResponse {
+  const oauth = failsAsOAuth(path);
+  const body = oauth
+    ? JSON.stringify(oauthErrorBody(asOAuthError(fault)))
+    : JSON.stringify(problemBody(asProblem(fault)));
+  const headers: Record<string, string> = {
+    'content-type': oauth ? 'application/json' : 'application/problem+json',
+    'cache-control': 'no-store',
+  };
+  if (fault.challenge !== undefined) headers['www-authenticate'] = fault.challenge;
+  if (fault.retryAfterSeconds !== undefined) headers['retry-after'] = String(fault.retryAfterSeconds);
+  if ('allow' in fault && fault.allow !== undefined) headers['allow'] = fault.allow.join(', ');
+  return { status: fault.status, headers, body };
+}

@@ -1,0 +1,17 @@
+export { AllowedMethods } from './allowed-methods.js';
+export { bodyOf } from './body.pipe.js';
+export { ErrorFilter } from './error.filter.js';
+export { createFastifyAdapter, type HttpOptions } from './fastify-adapter.js';
+export { HttpModule } from './http.module.js';
+export { createLogger, NestLogger } from './logger.js';
+export { PreparedDocument, PreparedDocuments } from './prepared-document.js';
+export { Refusals } from './refusals.js';
+export {
+  type CursorSeal,
+  openCursor,
+  type Page,
+  pageOf,
+  type Query,
+  queryParameter,
+  readListQuery,
+} from './list-query.js';

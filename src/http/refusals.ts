@@ -1,0 +1,11 @@
+import type { FastifyRequest } from 'fastify';
+
+/** Who writes refused requests to the audit log. `access/` provides it; app.module binds it. */
+export abstract class Refusals {
+  /**
+   * Records that `request` was answered with `status`, where such an answer is to be kept.
+   *
+   * @throws DatabaseUnavailable when it cannot be recorded
+   */
+  abstract record(request: FastifyRequest, status: number): Promise<void>;
+}
