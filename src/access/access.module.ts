@@ -1,0 +1,9 @@
+import { Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { PassportModule } from '@nestjs/passport';
+import { BearerStrategy } from './bearer.strategy.js';
+import { RouteDeclarations } from './route-declarations.js';
+
+/** Verification of bearer tokens and the check that every route says who may call it. */
+@Module({ imports: [PassportModule, DiscoveryModule], providers: [BearerStrategy, RouteDeclarations] })
+export class AccessModule {}
