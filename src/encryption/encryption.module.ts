@@ -1,0 +1,33 @@
+import { Global, Module } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { DatabaseConfig, KeyConfig } from '../config/index.js';
+import { DerivedKeys } from './derived-keys.js';
+import { EnvKeyWrapper } from './env-key-wrapper.js';
+import { loadKeyEncryptionKey } from './key-encryption-key.js';
+import { KeyWrapper } from './key-wrapper.js';
+import { loadRootKey } from './root-key.js';
+
+/** Encryption at rest and derived keys, for every module that stores or checks a secret. Needs a migrated database. */
+@Global()
+@Module({
+  providers: [
+    {
+      provide: KeyWrapper,
+      inject: [KeyConfig, DatabaseConfig],
+      useFactory: async (keys: KeyConfig, database: DatabaseConfig): Promise<KeyWrapper> =>
+        new EnvKeyWrapper((await loadKeyEncryptionKey(keys, database.dataDir)).reveal()),
+    },
+    {
+      provide: DerivedKeys,
+      inject: [DataSource, KeyWrapper],
+      useFactory: async (dataSource: DataSource, wrapper: KeyWrapper): Promise<DerivedKeys> => {
+        const rootKey = await loadRootKey(dataSource, wrapper);
+        const derivedKeys = new DerivedKeys(rootKey);
+        rootKey.fill(0);
+        return derivedKeys;
+      },
+    },
+  ],
+  exports: [KeyWrapper, DerivedKeys],
+})
+export class EncryptionModule {}

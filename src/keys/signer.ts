@@ -1,0 +1,53 @@
+import { type KeyObject, sign, type SignKeyObjectInput } from 'node:crypto';
+import { ACCESS_TOKEN_TYPE } from '../protocol/index.js';
+import type { SigningAlg } from './signing-key.js';
+
+/** One signing key, ready for use. */
+export interface SigningHandle {
+  readonly kid: string;
+  readonly alg: SigningAlg;
+  /** The base64url JOSE header of an access token, `{"alg","typ":"at+jwt","kid"}` (RFC 9068 §2.1), made once. */
+  readonly header: string;
+  /**
+   * Signs off the event loop.
+   *
+   * @param signingInput `header.payload`, ASCII (RFC 7515 §5.1)
+   * @returns the base64url signature
+   */
+  sign(signingInput: string): Promise<string>;
+}
+
+/** Where the token endpoint finds the key that signs now; the seam for a KMS that never hands the key out. */
+export abstract class Signer {
+  /**
+   * The active key of `SIGNING_ALG`; to be asked for anew for each token.
+   *
+   * @throws DatabaseUnavailable while there is none
+   */
+  abstract current(): SigningHandle;
+}
+
+/** Signs with a private key in memory. The key is in no enumerable place and leaves through no method. */
+export class LocalSigningHandle implements SigningHandle {
+  readonly header: string;
+  readonly #key: KeyObject | SignKeyObjectInput;
+
+  constructor(
+    readonly kid: string,
+    readonly alg: SigningAlg,
+    privateKey: KeyObject,
+  ) {
+    this.header = Buffer.from(JSON.stringify({ alg, typ: ACCESS_TOKEN_TYPE, kid })).toString('base64url');
+    // RFC 7518 §3.4: R and S side by side, not DER.
+    this.#key = alg === 'ES256' ? { key: privateKey, dsaEncoding: 'ieee-p1363' } : privateKey;
+  }
+
+  sign(signingInput: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      sign('sha256', Buffer.from(signingInput, 'latin1'), this.#key, (error, signature) => {
+        if (error === null) resolve(signature.toString('base64url'));
+        else reject(error);
+      });
+    });
+  }
+}
