@@ -1,0 +1,105 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { GroupCommit, Postgres } from '../../database/index.js';
+import { type Cidr, parseCidr } from '../../protocol/index.js';
+import type { ClientSnapshot, SecretSnapshot } from './client-snapshot.js';
+
+interface Row {
+  readonly client_id: string;
+  readonly version: string;
+  readonly status: 'active' | 'disabled';
+  readonly token_endpoint_auth_method: string;
+  readonly grant_types: string[];
+  readonly scope: string[];
+  readonly audience: string[];
+  readonly access_token_ttl_seconds: number | null;
+  readonly allowed_networks: string[];
+  readonly rate_limit_per_minute: number | null;
+  readonly secret_ids: string[];
+  readonly secret_hashes: Buffer[];
+  readonly secret_expiries: (number | null)[];
+}
+
+const selectSnapshots = `
+  SELECT c.client_id, c.version, c.status, c.token_endpoint_auth_method, c.grant_types, c.scope, c.audience,
+    c.access_token_ttl_seconds, c.allowed_networks, c.rate_limit_per_minute,
+    coalesce(array_agg(s.secret_id ORDER BY s.created_at DESC) FILTER (WHERE s.secret_id IS NOT NULL), '{}') AS secret_ids,
+    coalesce(array_agg(s.hash ORDER BY s.created_at DESC) FILTER (WHERE s.secret_id IS NOT NULL), '{}') AS secret_hashes,
+    coalesce(array_agg(extract(epoch FROM s.expires_at)::float8 * 1000 ORDER BY s.created_at DESC)
+      FILTER (WHERE s.secret_id IS NOT NULL), '{}') AS secret_expiries
+  FROM clients c LEFT JOIN client_secrets s ON s.client_id = c.client_id
+  WHERE c.client_id = ANY ($1::text[]) AND c.status <> 'deleted'
+  GROUP BY c.client_id`;
+
+/** Clients that are kept; the one that was loaded longest ago leaves first. */
+const capacity = 10_000;
+
+/**
+ * Clients in memory. A cached snapshot may be out of date: a success is decided on it but committed only against its version,
+ * a refusal is decided on a freshly loaded one. So the cache needs no notification to be exact.
+ */
+@Injectable()
+export class ClientSnapshots {
+  private readonly snapshots = new Map<string, ClientSnapshot>();
+  private readonly reader: GroupCommit<string, ClientSnapshot | undefined>;
+
+  constructor(@Inject(Postgres) postgres: Postgres) {
+    // Reads are gathered like commits are: the look-ups of one moment are one query, begun after each of them was asked for.
+    this.reader = new GroupCommit({
+      maxBatch: 256,
+      maxQueued: 10_000,
+      commit: async (clientIds) => {
+        const values = [[...new Set(clientIds)]];
+        const rows = await postgres.query<Row>({ name: 'client_snapshots', text: selectSnapshots, values });
+        const found = new Map(rows.map((row) => [row.client_id, snapshotOf(row)]));
+        return clientIds.map((clientId) => found.get(clientId));
+      },
+    });
+  }
+
+  /** The client as this process last saw it. */
+  cached(clientId: string): ClientSnapshot | undefined {
+    return this.snapshots.get(clientId);
+  }
+
+  /**
+   * The client as it is now; `undefined` for one that does not exist or was deleted.
+   *
+   * @throws DatabaseUnavailable
+   */
+  async load(clientId: string): Promise<ClientSnapshot | undefined> {
+    const snapshot = await this.reader.add(clientId);
+    this.snapshots.delete(clientId);
+    if (snapshot !== undefined) {
+      this.snapshots.set(clientId, snapshot);
+      if (this.snapshots.size > capacity) this.forgetOldest();
+    }
+    return snapshot;
+  }
+
+  private forgetOldest(): void {
+    const oldest = this.snapshots.keys().next();
+    if (oldest.done !== true) this.snapshots.delete(oldest.value);
+  }
+}
+
+function snapshotOf(row: Row): ClientSnapshot {
+  return {
+    clientId: row.client_id,
+    version: row.version,
+    status: row.status,
+    authenticationMethod: row.token_endpoint_auth_method,
+    grantTypes: new Set(row.grant_types),
+    scope: row.scope,
+    audience: row.audience,
+    accessTokenTtlSeconds: row.access_token_ttl_seconds ?? undefined,
+    allowedNetworks: row.allowed_networks
+      .map((network) => parseCidr(network))
+      .filter((cidr): cidr is Cidr => cidr !== null),
+    rateLimitPerMinute: row.rate_limit_per_minute ?? undefined,
+    secrets: row.secret_ids.map((secretId, index): SecretSnapshot => {
+      const hash = row.secret_hashes[index];
+      if (hash === undefined) throw new Error('a secret without its hash');
+      return { secretId, hash, expiresAt: row.secret_expiries[index] ?? undefined };
+    }),
+  };
+}

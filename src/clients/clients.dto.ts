@@ -1,0 +1,138 @@
+import { Transform } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsObject,
+  IsOptional,
+  IsString,
+  Length,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  ValidateIf,
+} from 'class-validator';
+import type { ClientStatus } from './client.js';
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+const noControlCharacters = Matches(/^\P{Cc}*$/u, { message: 'must not hold control characters' });
+
+/** A required name, or in a patch one that may be absent but not removed. */
+function ClientName(): PropertyDecorator {
+  return all(IsString(), Length(1, 200), noControlCharacters, Matches(/\S/, { message: 'must not be blank' }));
+}
+
+/** A list; what it holds is checked item by item, so that a fault can name the item. */
+function List(max: number): PropertyDecorator {
+  return all(IsOptional(), IsArray(), ArrayMaxSize(max));
+}
+
+function Integer(min: number, max: number): PropertyDecorator {
+  return all(IsOptional(), IsInt(), Min(min), Max(max));
+}
+
+/** An object taken over as it was sent: class-transformer would drop members that are named like methods of objects. */
+function Untouched(): PropertyDecorator {
+  return all(
+    IsOptional(),
+    IsObject(),
+    Transform(({ obj, key }: { obj: Record<string, unknown>; key: string }) => obj[key], { toClassOnly: true }),
+  );
+}
+
+function all(...decorators: readonly PropertyDecorator[]): PropertyDecorator {
+  return (target, key) => {
+    for (const decorate of decorators) decorate(target, key);
+  };
+}
+
+function isSent(_: object, value: unknown): boolean {
+  return value !== undefined;
+}
+
+/** The members that a registration and a change of it share; types and bounds only. `null` stands for the default. */
+export abstract class ClientMembers {
+  @IsOptional()
+  @IsString()
+  @MaxLength(1000)
+  @noControlCharacters
+  description?: string | null;
+
+  @List(10)
+  grant_types?: readonly unknown[] | null;
+
+  @IsOptional()
+  @IsString()
+  token_endpoint_auth_method?: string | null;
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(4096)
+  scope?: string | null;
+
+  @List(20)
+  audience?: readonly unknown[] | null;
+
+  @List(20)
+  resource_identifiers?: readonly unknown[] | null;
+
+  @Integer(60, 86_400)
+  access_token_ttl_seconds?: number | null;
+
+  @Integer(60, 2_592_000)
+  refresh_token_ttl_seconds?: number | null;
+
+  @Untouched()
+  jwks?: JsonObject | null;
+
+  @IsOptional()
+  @IsString()
+  jwks_uri?: string | null;
+
+  @IsOptional()
+  @IsBoolean()
+  dpop_bound_access_tokens?: boolean | null;
+
+  @List(100)
+  allowed_networks?: readonly unknown[] | null;
+
+  @Integer(1, 1_000_000)
+  rate_limit_per_minute?: number | null;
+
+  @List(10)
+  contacts?: readonly unknown[] | null;
+
+  @Untouched()
+  metadata?: JsonObject | null;
+}
+
+/** Body of `POST /admin/oauth/clients`. */
+export class CreateClientBody extends ClientMembers {
+  @IsOptional()
+  @Matches(/^[A-Za-z0-9._-]{3,64}$/, { message: 'must be 3 to 64 characters of A-Z a-z 0-9 . _ -' })
+  client_id?: string | null;
+
+  @ClientName()
+  client_name: string;
+}
+
+/** Body of `PATCH /admin/oauth/clients/{client_id}`: a JSON merge patch (RFC 7396). */
+export class UpdateClientBody extends ClientMembers {
+  @ValidateIf(isSent)
+  @ClientName()
+  client_name?: string;
+
+  @ValidateIf(isSent)
+  @IsIn(['active', 'disabled'])
+  status?: ClientStatus;
+}
+
+/** Body of `POST /admin/oauth/clients/{client_id}/regenerate-secret`. */
+export class RegenerateSecretBody {
+  @Integer(0, 2_592_000)
+  overlap_seconds?: number | null;
+}

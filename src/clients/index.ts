@@ -1,0 +1,13 @@
+export {
+  ClientAuthenticationModule,
+  ClientAuthenticator,
+  type ClientSnapshot,
+  ClientSnapshots,
+} from './authentication/index.js';
+export { Bootstrap, type BootstrapOutcome } from './bootstrap/bootstrap.js';
+export { BootstrapEntity } from './bootstrap.entity.js';
+export { supportedAuthMethods } from './client-capabilities.js';
+export { ClientSecretEntity } from './client-secret.entity.js';
+export { ClientUsage } from './client-usage.js';
+export { ClientEntity } from './client.entity.js';
+export { ClientsModule } from './clients.module.js';
