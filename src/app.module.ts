@@ -1,0 +1,86 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import type { DataSource } from 'typeorm';
+import { AccessGuard, AccessModule, AuditedRefusals } from './access/index.js';
+import { AuditLogEntity, AuditModule } from './audit/index.js';
+import { BootstrapEntity, ClientEntity, ClientSecretEntity, ClientsModule } from './clients/index.js';
+import { ClockModule } from './clock/index.js';
+import { type Config, ConfigModule } from './config/index.js';
+import { DatabaseModule, type Postgres } from './database/index.js';
+import { DataKeyEntity, EncryptionModule } from './encryption/index.js';
+import { HealthModule, SigningKeyStatus } from './health/index.js';
+import { type AllowedMethods, ErrorFilter, HttpModule, type PreparedDocuments, Refusals } from './http/index.js';
+import { KeyRing, KeysModule, SigningKeyEntity } from './keys/index.js';
+import { QueueModule } from './queue/index.js';
+import { ScopeEntity, ScopesModule } from './scopes/index.js';
+import { AccessTokenEntity, TokenModule } from './token/index.js';
+
+/** Every entity; the data source needs them all. */
+export const entities = [
+  AccessTokenEntity,
+  AuditLogEntity,
+  BootstrapEntity,
+  ClientEntity,
+  ClientSecretEntity,
+  DataKeyEntity,
+  ScopeEntity,
+  SigningKeyEntity,
+];
+
+/** What exists before Nest does. */
+export interface AppParts {
+  readonly config: Config;
+  /** Connected and migrated. */
+  readonly dataSource: DataSource;
+  readonly postgres: Postgres;
+  readonly postgresUrl: string;
+  /** Prefix of the queues' keys; servers that share a Redis and nothing else need different ones. */
+  readonly queuePrefix: string;
+  readonly allowedMethods: AllowedMethods;
+  readonly preparedDocuments: PreparedDocuments;
+}
+
+/** The one file that knows every module, and binds the ports of each to who provides them. */
+@Module({})
+export class AppModule {
+  static forRoot(parts: AppParts): DynamicModule {
+    const { config } = parts;
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.forRoot(config),
+        ClockModule,
+        HttpModule.forRoot(parts.allowedMethods, parts.preparedDocuments),
+        DatabaseModule.forRoot(parts.dataSource, parts.postgres),
+        QueueModule.forRoot({
+          postgresUrl: parts.postgresUrl,
+          redisUrl: config.queue.redisUrl?.reveal(),
+          prefix: parts.queuePrefix,
+        }),
+        EncryptionModule,
+        AuditModule,
+        KeysModule,
+        ScopesModule,
+        ClientsModule,
+        TokenModule,
+        { module: AccessModule, imports: [KeysModule, TokenModule] },
+        {
+          module: HealthModule,
+          imports: [KeysModule],
+          providers: [
+            {
+              provide: SigningKeyStatus,
+              inject: [KeyRing],
+              useFactory: (ring: KeyRing) => ({ ready: () => ring.ready }),
+            },
+          ],
+        },
+      ],
+      providers: [
+        { provide: Refusals, useClass: AuditedRefusals },
+        { provide: APP_FILTER, useClass: ErrorFilter },
+        { provide: APP_GUARD, useClass: AccessGuard },
+      ],
+    };
+  }
+}

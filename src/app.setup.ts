@@ -1,0 +1,92 @@
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { DataSource } from 'typeorm';
+import { AppModule, type AppParts, entities } from './app.module.js';
+import { Bootstrap, type BootstrapOutcome } from './clients/index.js';
+import type { Config } from './config/index.js';
+import { connect, createDataSource, migrate, Postgres } from './database/index.js';
+import { Readiness } from './health/index.js';
+import { AllowedMethods, createFastifyAdapter, createLogger, NestLogger, PreparedDocuments } from './http/index.js';
+import { defaultQueuePrefix } from './queue/index.js';
+
+/** A server that answers. */
+export interface RunningServer {
+  readonly app: NestFastifyApplication;
+  /** Port that it listens on; differs from the configured one only for port 0. */
+  readonly port: number;
+  readonly bootstrap: BootstrapOutcome;
+  /** Takes no more requests, finishes those in flight, flushes, closes the queue and the database. */
+  close(): Promise<void>;
+}
+
+/** Connections of the hot paths: one that commits tokens, and some that read. */
+const hotConnections = 4;
+
+/**
+ * Migrates the database, builds the application on it and starts to listen. `main.ts` and the tests share it.
+ *
+ * @param postgresUrl the database to use, embedded or not
+ * @throws ConfigurationError, or what PostgreSQL and the network say
+ */
+export async function startApp(
+  config: Config,
+  postgresUrl: string,
+  queuePrefix = defaultQueuePrefix,
+): Promise<RunningServer> {
+  const logger = createLogger(config.server.logLevel);
+  const onPoolError = () => logger.warn({ context: 'database' }, 'a connection to the database was lost');
+  const dataSource = createDataSource(postgresUrl, entities, onPoolError);
+  await connect(dataSource, () => logger.warn({ context: 'database' }, 'waiting for the database'));
+  const postgres = new Postgres(postgresUrl, { max: hotConnections, onError: onPoolError });
+  const closeDatabase = async () => void (await Promise.allSettled([postgres.close(), dataSource.destroy()]));
+  try {
+    await migrate(dataSource);
+    const app = await createApp({ config, dataSource, postgres, postgresUrl, queuePrefix }, logger);
+    return await listen(app, config, closeDatabase);
+  } catch (error) {
+    await closeDatabase();
+    throw error;
+  }
+}
+
+async function createApp(
+  parts: Omit<AppParts, 'allowedMethods' | 'preparedDocuments'>,
+  logger: ReturnType<typeof createLogger>,
+): Promise<NestFastifyApplication> {
+  const allowedMethods = new AllowedMethods();
+  const preparedDocuments = new PreparedDocuments();
+  const { issuer, trustProxy } = parts.config.server;
+  return NestFactory.create<NestFastifyApplication>(
+    AppModule.forRoot({ ...parts, allowedMethods, preparedDocuments }),
+    createFastifyAdapter({ issuer, trustProxy, allowedMethods, preparedDocuments, logger }),
+    { bodyParser: false, logger: new NestLogger(logger), abortOnError: false },
+  );
+}
+
+async function listen(
+  app: NestFastifyApplication,
+  { server }: Config,
+  closeDatabase: () => Promise<void>,
+): Promise<RunningServer> {
+  try {
+    await app.init();
+    const bootstrap = await app.get(Bootstrap).run();
+    await app.listen(server.port, server.host);
+    const address = app.getHttpServer().address();
+    const port = typeof address === 'object' && address !== null ? address.port : server.port;
+    const close = async () => {
+      app.get(Readiness).drain();
+      await app.close();
+      await closeDatabase();
+    };
+    return { app, port, bootstrap, close };
+  } catch (error) {
+    await app.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** The data source with every entity, not yet connected: for commands and tests that need no server. */
+export function fullDataSource(postgresUrl: string): DataSource {
+  return createDataSource(postgresUrl, entities);
+}
