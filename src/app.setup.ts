@@ -7,6 +7,7 @@ import type { Config } from './config/index.js';
 import { connect, createDataSource, migrate, Postgres } from './database/index.js';
 import { Readiness } from './health/index.js';
 import { AllowedMethods, createFastifyAdapter, createLogger, NestLogger, PreparedDocuments } from './http/index.js';
+import { OpenAnswers } from './open-answers.js';
 import { defaultQueuePrefix } from './queue/index.js';
 
 /** A server that answers. */
@@ -19,6 +20,14 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+/** The server cannot listen at `HOST` and `PORT`; the cause says why. */
+export class CannotListen extends Error {
+  constructor(cause: unknown) {
+    super('the server cannot listen', { cause });
+    this.name = 'CannotListen';
+  }
+}
+
 /** Connections of the hot paths: one that commits tokens, and some that read. */
 const hotConnections = 4;
 
@@ -26,7 +35,7 @@ const hotConnections = 4;
  * Migrates the database, builds the application on it and starts to listen. `main.ts` and the tests share it.
  *
  * @param postgresUrl the database to use, embedded or not
- * @throws ConfigurationError, or what PostgreSQL and the network say
+ * @throws ConfigurationError, CannotListen, or what PostgreSQL says
  */
 export async function startApp(
   config: Config,
@@ -71,11 +80,15 @@ async function listen(
   try {
     await app.init();
     const bootstrap = await app.get(Bootstrap).run();
-    await app.listen(server.port, server.host);
+    const answers = new OpenAnswers(app.getHttpServer());
+    await app.listen(server.port, server.host).catch((error: unknown) => {
+      throw new CannotListen(error);
+    });
     const address = app.getHttpServer().address();
     const port = typeof address === 'object' && address !== null ? address.port : server.port;
     const close = async () => {
       app.get(Readiness).drain();
+      answers.close();
       await app.close();
       await closeDatabase();
     };

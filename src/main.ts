@@ -1,7 +1,6 @@
 import 'reflect-metadata';
 import { existsSync } from 'node:fs';
-import { join, relative } from 'node:path';
-import { type RunningServer, startApp } from './app.setup.js';
+import { CannotListen, type RunningServer, startApp } from './app.setup.js';
 import { type Config, ConfigurationError, loadConfig } from './config/index.js';
 import { type EmbeddedPostgres, EmbeddedPostgresError, startEmbeddedPostgres } from './database/embedded/index.js';
 import { isDatabaseUnavailable } from './database/index.js';
@@ -50,14 +49,31 @@ async function main(): Promise<void> {
   try {
     const server = await startApp(config, url);
     stopOnSignal(server, embedded);
-    const dataDir = relative(process.cwd(), config.database.dataDir);
-    for (const line of greeting(config, server.bootstrap, join(dataDir, 'bootstrap-client.json'))) {
-      process.stdout.write(`${line}\n`);
-    }
+    for (const line of greeting(config, server.bootstrap, process.cwd())) process.stdout.write(`${line}\n`);
   } catch (error) {
     await embedded?.stop();
     throw error;
   }
+}
+
+const listenFault = 'HOST: the server cannot listen at this address';
+
+/** By the code of the system. */
+const listenFaults: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'PORT: the address is already in use',
+  EACCES: 'PORT: this user may not listen there',
+};
+
+/** By SQLSTATE. */
+const databaseRefusals: Readonly<Record<string, string>> = {
+  '28000': 'DATABASE_URL: the database refuses this user',
+  '28P01': 'DATABASE_URL: the database refuses this user or password',
+  '3D000': 'DATABASE_URL: there is no such database',
+  '42501': 'DATABASE_URL: this user may not create the tables',
+};
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
 /** What the operator reads when the start fails: the fault, never a stack that could hold a value. */
@@ -66,10 +82,10 @@ function explain(error: unknown): { lines: string[]; code: number } {
     return { lines: error.faults.map(({ variable, message }) => `${variable}: ${message}`), code: EX_CONFIG };
   }
   if (error instanceof EmbeddedPostgresError) return { lines: [error.message], code: 1 };
+  if (error instanceof CannotListen) return { lines: [listenFaults[codeOf(error.cause)] ?? listenFault], code: 1 };
   if (isDatabaseUnavailable(error)) return { lines: ['DATABASE_URL: the database cannot be reached'], code: 1 };
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    return { lines: ['PORT: the address is already in use'], code: 1 };
-  }
+  const refusal = databaseRefusals[codeOf(error)];
+  if (refusal !== undefined) return { lines: [refusal], code: 1 };
   return { lines: [error instanceof Error ? (error.stack ?? error.message) : 'the start failed'], code: 1 };
 }
 
