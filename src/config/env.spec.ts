@@ -78,7 +78,7 @@ describe('what is set', () => {
     KEY_ROTATION_DAYS: '0',
     EVENT_TARGET_NETWORKS: '10.0.0.0/8, 192.168.1.7',
     EVENT_RETRY_BACKOFF_SECONDS: '1, 5 ,30',
-    WEB_CONCURRENCY: '4',
+    WEB_CONCURRENCY: '1',
     TRUST_PROXY: '10.1.0.0/16,::1',
     LOG_LEVEL: 'debug',
     STRICT: '1',
@@ -106,7 +106,7 @@ describe('what is set', () => {
       targetNetworks: ['10.0.0.0/8', '192.168.1.7/32'],
       retryBackoffSeconds: [1, 5, 30],
     });
-    expect(config.webConcurrency).toBe(4);
+    expect(config.webConcurrency).toBe(1);
   });
 
   it('prints none of its secrets', () => {
@@ -228,7 +228,7 @@ describe('values that stop the start', () => {
     ['C-17', 'ACCESS_TOKEN_TTL_SECONDS', ['59', '86401', '-600', '10m', '600.5', '1e3']],
     ['C-17', 'KEY_ROTATION_DAYS', ['-1', '3651', 'ninety', '1.5']],
     ['C-17', 'PORT', ['70000', '65536', '-1', 'abc', '0x50', '3000,3001']],
-    ['contract', 'WEB_CONCURRENCY', ['0', '65', 'auto']],
+    ['contract', 'WEB_CONCURRENCY', ['0', '2', '65', 'auto']],
     ['contract', 'SIGNING_ALG', ['none', 'HS256', 'rs256', 'RS512']],
     ['contract', 'EVENT_RETRY_BACKOFF_SECONDS', ['0', '1,-2', '1;2', '1,2,', 'soon']],
     [

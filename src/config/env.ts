@@ -6,6 +6,7 @@ import {
   asCidr,
   chosenSecretRule,
   clientIdRule,
+  connectionUrl,
   hostRule,
   integerBetween,
   isLoopback,
@@ -110,8 +111,13 @@ export function loadConfig(variables: Variables, execArgv: readonly string[] = [
   ];
   const unencrypted = unencryptedConnections(environment);
   if (environment.STRICT === '1') faults.push(...unencrypted);
-  if (faults.length > 0) throw new ConfigurationError(faults);
+  if (faults.length > 0) throw new ConfigurationError(firstOfEach(faults));
   return { config: configOf(environment), warnings: unencrypted };
+}
+
+/** One line per variable: the fault that was found first. */
+function firstOfEach(faults: readonly ConfigurationFault[]): ConfigurationFault[] {
+  return faults.filter(({ variable }, index) => faults.findIndex((other) => other.variable === variable) === index);
 }
 
 function readEnvironment(variables: Variables): { environment: Environment; empty: ConfigurationFault[] } {
@@ -150,6 +156,16 @@ function combinationFaults(environment: Environment): ConfigurationFault[] {
   if (environment.BOOTSTRAP_CLIENT_SECRET !== undefined && environment.BOOTSTRAP_CLIENT_ID === undefined) {
     faults.push({ variable: 'BOOTSTRAP_CLIENT_ID', message: 'is required with BOOTSTRAP_CLIENT_SECRET' });
   }
+  if (
+    environment.WEB_CONCURRENCY !== undefined &&
+    /^\d+$/.test(environment.WEB_CONCURRENCY) &&
+    Number(environment.WEB_CONCURRENCY) > 1
+  ) {
+    faults.push({
+      variable: 'WEB_CONCURRENCY',
+      message: 'only 1 is available in this version; start several servers instead',
+    });
+  }
   if (environment.PORT === '0' && environment.ISSUER === undefined) {
     faults.push({ variable: 'ISSUER', message: 'is required with PORT=0' });
   }
@@ -172,7 +188,7 @@ function platformFaults(variables: Variables, execArgv: readonly string[]): Conf
 /** Connections that leave this machine without TLS: a warning, and a fault with STRICT=1. */
 function unencryptedConnections(environment: Environment): ConfigurationFault[] {
   const faults: ConfigurationFault[] = [];
-  const database = parsedUrl(environment.DATABASE_URL);
+  const database = connectionUrl(environment.DATABASE_URL ?? '');
   if (
     database !== undefined &&
     leavesMachine(database) &&
@@ -180,15 +196,11 @@ function unencryptedConnections(environment: Environment): ConfigurationFault[] 
   ) {
     faults.push({ variable: 'DATABASE_URL', message: 'leaves this machine without TLS; add sslmode=verify-full' });
   }
-  const redis = parsedUrl(environment.REDIS_URL);
+  const redis = connectionUrl(environment.REDIS_URL ?? '');
   if (redis !== undefined && leavesMachine(redis) && redis.protocol !== 'rediss:') {
     faults.push({ variable: 'REDIS_URL', message: 'leaves this machine without TLS; use rediss://' });
   }
   return faults;
-}
-
-function parsedUrl(value: string | undefined): URL | undefined {
-  return value !== undefined && URL.canParse(value) ? new URL(value) : undefined;
 }
 
 function leavesMachine(url: URL): boolean {

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import { cidrContains, parseCidr } from '../protocol/index.js';
 
 /** Says what is wrong with the text of a variable, or `undefined`. Never repeats the value. */
@@ -39,16 +39,25 @@ export const issuerRule: Rule = (value) => {
 /** Whether a host, as `URL` writes it, is this machine. */
 export function isLoopback(hostname: string): boolean {
   return (
-    hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || hostname.startsWith('127.')
+    hostname === 'localhost' ||
+    hostname.endsWith('.localhost') ||
+    hostname === '[::1]' ||
+    (isIPv4(hostname) && hostname.startsWith('127.'))
   );
 }
 
 /** A URL with one of the given schemes. */
 export function urlWithScheme(...schemes: readonly string[]): Rule {
   return (value) =>
-    URL.canParse(value) && schemes.includes(new URL(value).protocol.slice(0, -1))
+    schemes.includes(connectionUrl(value)?.protocol.slice(0, -1) ?? '')
       ? undefined
       : `must be a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`;
+}
+
+/** The URL of a connection, which may leave out the host after a user where a socket is named in the query. */
+export function connectionUrl(value: string): URL | undefined {
+  const complete = value.replace(/^([a-z]+:\/\/[^/?#]*@)(?=[/?])/, '$1localhost');
+  return URL.canParse(complete) ? new URL(complete) : undefined;
 }
 
 /** 32 random bytes in base64. */
@@ -159,6 +168,8 @@ const unsafeNodeOptions = [
 
 /** Options of Node.js that would show the memory of the process to others or weaken TLS. */
 export const nodeOptionsRule: Rule = (value) => {
-  const unsafe = unsafeNodeOptions.find((option) => value.includes(option));
+  // Node.js takes an underscore for a hyphen, and unquotes what it finds in the variable.
+  const plain = value.replaceAll('_', '-').replaceAll(/["'\\]/g, '');
+  const unsafe = unsafeNodeOptions.find((option) => plain.includes(option));
   return unsafe === undefined ? undefined : `must not hold ${unsafe}: it exposes keys or weakens TLS`;
 };

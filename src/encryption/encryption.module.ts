@@ -6,6 +6,7 @@ import { EnvKeyWrapper } from './env-key-wrapper.js';
 import { loadKeyEncryptionKey } from './key-encryption-key.js';
 import { KeyWrapper } from './key-wrapper.js';
 import { loadRootKey } from './root-key.js';
+import { hasStoredKeys } from './stored-keys.js';
 
 /** Encryption at rest and derived keys, for every module that stores or checks a secret. Needs a migrated database. */
 @Global()
@@ -13,9 +14,11 @@ import { loadRootKey } from './root-key.js';
   providers: [
     {
       provide: KeyWrapper,
-      inject: [KeyConfig, DatabaseConfig],
-      useFactory: async (keys: KeyConfig, database: DatabaseConfig): Promise<KeyWrapper> =>
-        new EnvKeyWrapper((await loadKeyEncryptionKey(keys, database.dataDir)).reveal()),
+      inject: [KeyConfig, DatabaseConfig, DataSource],
+      useFactory: async (keys: KeyConfig, { dataDir }: DatabaseConfig, dataSource: DataSource): Promise<KeyWrapper> => {
+        const key = await loadKeyEncryptionKey(keys, dataDir, () => hasStoredKeys(dataSource.manager));
+        return new EnvKeyWrapper(key.reveal());
+      },
     },
     {
       provide: DerivedKeys,

@@ -9,6 +9,8 @@ function keyConfig(keyEncryptionKey?: Secret<Buffer>): KeyConfig {
   return { keyEncryptionKey, signingAlg: 'RS256', rotationDays: 90 };
 }
 
+const unused = () => Promise.resolve(false);
+
 describe('the key-encryption key', () => {
   let parent: string;
   let dataDir: string;
@@ -22,7 +24,7 @@ describe('the key-encryption key', () => {
 
   afterEach(() => rm(parent, { recursive: true, force: true }));
 
-  const load = async () => (await loadKeyEncryptionKey(keyConfig(), dataDir)).reveal();
+  const load = async () => (await loadKeyEncryptionKey(keyConfig(), dataDir, unused)).reveal();
 
   async function faultsOf(work: Promise<unknown>): Promise<readonly string[]> {
     const error: unknown = await work.catch((error: unknown) => error);
@@ -32,8 +34,14 @@ describe('the key-encryption key', () => {
 
   it('is the configured one, and then nothing is written', async () => {
     const configured = new Secret(randomBytes(32));
-    const key = await loadKeyEncryptionKey(keyConfig(configured), dataDir);
+    const key = await loadKeyEncryptionKey(keyConfig(configured), dataDir, unused);
     expect(key.reveal()).toEqual(configured.reveal());
+    await expect(readdir(parent)).resolves.toEqual([]);
+  });
+
+  it('is not made anew when the database holds keys that the lost one opens', async () => {
+    const lost = loadKeyEncryptionKey(keyConfig(), dataDir, () => Promise.resolve(true));
+    expect(await faultsOf(lost)).toEqual(['KEY_ENCRYPTION_KEY']);
     await expect(readdir(parent)).resolves.toEqual([]);
   });
 

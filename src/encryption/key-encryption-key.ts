@@ -13,14 +13,27 @@ const base64Key = /^[A-Za-z0-9+/]{43}=\n?$/;
  * start (base64, mode 0600). Processes that start at once agree on one.
  *
  * @param dataDir absolute path of the data directory; made if missing
+ * @param isInUse whether the database holds keys already: then a missing file is a lost one, and no other is made
  * @returns 32 bytes
  * @throws ConfigurationError on `KEY_ENCRYPTION_KEY` for a file that others may read or that holds no key, on `DATA_DIR` when
  *   it cannot be written
  */
-export async function loadKeyEncryptionKey(config: KeyConfig, dataDir: string): Promise<Secret<Buffer>> {
+export async function loadKeyEncryptionKey(
+  config: KeyConfig,
+  dataDir: string,
+  isInUse: () => Promise<boolean>,
+): Promise<Secret<Buffer>> {
   if (config.keyEncryptionKey !== undefined) return config.keyEncryptionKey;
   const path = join(dataDir, fileName);
-  return new Secret((await readKeyFile(path)) ?? (await createKeyFile(dataDir, path)));
+  const stored = await readKeyFile(path);
+  if (stored !== undefined) return new Secret(stored);
+  // Somebody who starts at the same moment may have made the file, and then the keys, since we looked for it.
+  if ((await isInUse()) && (await readKeyFile(path)) === undefined) {
+    throw wrongKeyEncryptionKey(
+      `the database holds keys, but the file ${fileName} that opens them is missing in DATA_DIR`,
+    );
+  }
+  return new Secret(await createKeyFile(dataDir, path));
 }
 
 async function createKeyFile(dataDir: string, path: string): Promise<Buffer> {

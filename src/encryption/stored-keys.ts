@@ -15,6 +15,12 @@ export async function assertWrappedBy(manager: EntityManager, kekId: string): Pr
   if (foreign.length > 0) throw wrongKeyEncryptionKey('the keys in the database were encrypted with another key');
 }
 
+/** Whether the database holds anything that a key-encryption key has encrypted. */
+export async function hasStoredKeys(manager: EntityManager): Promise<boolean> {
+  const rows = await manager.query<unknown[]>('SELECT 1 FROM data_keys UNION ALL SELECT 1 FROM signing_keys LIMIT 1');
+  return rows.length > 0;
+}
+
 /** Whether any signing key was ever made here, that is, whether the database is in use. */
 export async function hasSigningKeys(manager: EntityManager): Promise<boolean> {
   const rows = await manager.query<unknown[]>('SELECT 1 FROM signing_keys LIMIT 1');
