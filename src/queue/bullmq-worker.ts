@@ -1,6 +1,6 @@
-import type { Job as BullMqJob, Worker } from 'bullmq';
+import { type Job as BullMqJob, WaitingError, type Worker } from 'bullmq';
 import { endsWithin } from './deadline.js';
-import type { Job, JobIds, JobProcessor, JobWorker } from './queue-backend.js';
+import type { JobIds, JobProcessor, JobWorker } from './queue-backend.js';
 import { describeFault, type QueueFaults } from './queue-faults.js';
 
 /** BullMQ's processor; it hands over a signal only to functions that declare all three parameters. */
@@ -16,7 +16,8 @@ const closingMs = 1_000;
 /** {@link JobWorker} on BullMQ. */
 export class BullMqWorker implements JobWorker {
   private readonly stopping = new AbortController();
-  private worker: Pick<Worker, 'pause' | 'close'> | undefined;
+  private readonly running = new Set<Promise<void>>();
+  private worker: Pick<Worker, 'pause' | 'close' | 'disconnect'> | undefined;
   private closed: Promise<boolean> | undefined;
 
   constructor(
@@ -26,27 +27,25 @@ export class BullMqWorker implements JobWorker {
   ) {}
 
   /** What BullMQ calls for each job. */
-  readonly process: BullMqProcessor = async (job, _token, signal) => {
-    const attempts = job.opts.attempts ?? 1;
-    const run: Job = {
-      id: job.id ?? '',
-      name: job.name,
-      ids: job.data,
-      attempt: job.attemptsMade + 1,
-      lastAttempt: job.attemptsMade + 1 >= attempts,
-    };
+  readonly process: BullMqProcessor = async (job, token, signal) => {
+    if (this.stopping.signal.aborted) await giveBack(job, token);
+    const run = this.run(job, signal);
+    this.running.add(run);
     try {
-      const signals = signal === undefined ? [this.stopping.signal] : [signal, this.stopping.signal];
-      await this.processor(run, AbortSignal.any(signals));
+      await run;
     } catch (error) {
-      this.faults.jobFailed(`${this.queueName}/${job.name}`, run.attempt, attempts, error);
+      if (this.stopping.signal.aborted) await giveBack(job, token);
+      const attempts = job.opts.attempts ?? 1;
+      this.faults.jobFailed(`${this.queueName}/${job.name}`, job.attemptsMade + 1, attempts, error);
       // BullMQ stores message and stack of what is thrown; the original may say more than the store should keep.
       throw new Error(describeFault(error), { cause: error });
+    } finally {
+      this.running.delete(run);
     }
   };
 
   /** To be called once, with the worker that was made with {@link process}. */
-  attach(worker: Pick<Worker, 'pause' | 'close'>): void {
+  attach(worker: Pick<Worker, 'pause' | 'close' | 'disconnect'>): void {
     this.worker = worker;
   }
 
@@ -55,14 +54,31 @@ export class BullMqWorker implements JobWorker {
     return this.closed;
   }
 
+  private async run(job: BullMqJob<JobIds>, signal: AbortSignal | undefined): Promise<void> {
+    const attempt = job.attemptsMade + 1;
+    const signals = signal === undefined ? [this.stopping.signal] : [signal, this.stopping.signal];
+    await this.processor(
+      { id: job.id ?? '', name: job.name, ids: job.data, attempt, lastAttempt: attempt >= (job.opts.attempts ?? 1) },
+      AbortSignal.any(signals),
+    );
+  }
+
   private async stop(deadlineMs: number): Promise<boolean> {
     const { worker } = this;
     if (worker === undefined) return true;
-    // `close()` alone waits for its jobs without limit and keeps renewing their locks; pausing can be given up on.
-    const paused = worker.pause();
+    // `close()` waits for its jobs without limit and renews their locks meanwhile, and nothing can cut that short; so the
+    // jobs are waited for here. `pause()` without `true` would do so too, and afterwards connect again, even when closed.
+    await worker.pause(true);
     this.stopping.abort(new Error('the server is shutting down'));
-    const finished = await endsWithin(deadlineMs, paused);
-    await endsWithin(closingMs, worker.close(!finished));
+    const finished = await endsWithin(deadlineMs, Promise.allSettled(this.running));
+    const closed = await endsWithin(closingMs, worker.close(!finished));
+    if (!closed) await endsWithin(closingMs, worker.disconnect());
     return finished;
   }
+}
+
+/** Puts a job that the shutdown has stopped back into the queue, for another process; that is no failed attempt. */
+async function giveBack(job: BullMqJob<JobIds>, token: string | undefined): Promise<never> {
+  await job.moveToWait(token);
+  throw new WaitingError();
 }

@@ -21,7 +21,8 @@ export interface Job {
 /**
  * Does the work of a job. A rejection fails this attempt.
  *
- * @param signal aborted when the process shuts down: stop at the next safe point and reject; the job is then run elsewhere
+ * @param signal aborted when the process shuts down: stop at the next safe point and reject; the job is
+ *   then run elsewhere, and that was no failed attempt
  */
 export type JobProcessor = (job: Job, signal: AbortSignal) => Promise<void>;
 
