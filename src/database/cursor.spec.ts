@@ -53,8 +53,10 @@ describe('cursor', () => {
   it('refuses a second way to write the same bytes', () => {
     // Four characters carry three bytes: the last character of a shorter group has bits that mean nothing.
     const cursor = encodeCursor(key, binding, { at: 'a', id: 'b' });
-    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-    const aliases = [...alphabet]
+    const letters = Array.from({ length: 64 }, (_, value) =>
+      Buffer.from([0, 0, value]).toString('base64url').slice(-1),
+    );
+    const aliases = letters
       .map((letter) => cursor.slice(0, -1) + letter)
       .filter((alias) => Buffer.from(alias, 'base64url').equals(Buffer.from(cursor, 'base64url')));
     expect(aliases.filter((alias) => decodeCursor(key, binding, alias) !== undefined)).toEqual([cursor]);
