@@ -9,7 +9,7 @@ import { type Config, ConfigModule } from './config/index.js';
 import { DatabaseModule, type Postgres } from './database/index.js';
 import { DataKeyEntity, EncryptionModule } from './encryption/index.js';
 import { HealthModule, SigningKeyStatus } from './health/index.js';
-import { type AllowedMethods, ErrorFilter, HttpModule, type PreparedDocuments, Refusals } from './http/index.js';
+import { ErrorFilter, HttpModule, type HttpParts, Refusals } from './http/index.js';
 import { KeyRing, KeysModule, SigningKeyEntity } from './keys/index.js';
 import { QueueModule } from './queue/index.js';
 import { ScopeEntity, ScopesModule } from './scopes/index.js';
@@ -36,8 +36,7 @@ export interface AppParts {
   readonly postgresUrl: string;
   /** Prefix of the queues' keys; servers that share a Redis and nothing else need different ones. */
   readonly queuePrefix: string;
-  readonly allowedMethods: AllowedMethods;
-  readonly preparedDocuments: PreparedDocuments;
+  readonly http: HttpParts;
 }
 
 /** The one file that knows every module, and binds the ports of each to who provides them. */
@@ -50,7 +49,7 @@ export class AppModule {
       imports: [
         ConfigModule.forRoot(config),
         ClockModule,
-        HttpModule.forRoot(parts.allowedMethods, parts.preparedDocuments),
+        HttpModule.forRoot(parts.http),
         DatabaseModule.forRoot(parts.dataSource, parts.postgres),
         QueueModule.forRoot({
           postgresUrl: parts.postgresUrl,

@@ -6,7 +6,15 @@ import { Bootstrap, type BootstrapOutcome } from './clients/index.js';
 import type { Config } from './config/index.js';
 import { connect, createDataSource, migrate, Postgres } from './database/index.js';
 import { Readiness } from './health/index.js';
-import { AllowedMethods, createFastifyAdapter, createLogger, NestLogger, PreparedDocuments } from './http/index.js';
+import {
+  AllowedMethods,
+  createFastifyAdapter,
+  createLogger,
+  FastLane,
+  type HttpParts,
+  NestLogger,
+  PreparedDocuments,
+} from './http/index.js';
 import { OpenAnswers } from './open-answers.js';
 import { defaultQueuePrefix } from './queue/index.js';
 
@@ -59,15 +67,18 @@ export async function startApp(
 }
 
 async function createApp(
-  parts: Omit<AppParts, 'allowedMethods' | 'preparedDocuments'>,
+  parts: Omit<AppParts, 'http'>,
   logger: ReturnType<typeof createLogger>,
 ): Promise<NestFastifyApplication> {
-  const allowedMethods = new AllowedMethods();
-  const preparedDocuments = new PreparedDocuments();
+  const http: HttpParts = {
+    allowedMethods: new AllowedMethods(),
+    preparedDocuments: new PreparedDocuments(),
+    fastLane: new FastLane(),
+  };
   const { issuer, trustProxy } = parts.config.server;
   return NestFactory.create<NestFastifyApplication>(
-    AppModule.forRoot({ ...parts, allowedMethods, preparedDocuments }),
-    createFastifyAdapter({ issuer, trustProxy, allowedMethods, preparedDocuments, logger }),
+    AppModule.forRoot({ ...parts, http }),
+    createFastifyAdapter({ ...http, issuer, trustProxy, logger }),
     { bodyParser: false, logger: new NestLogger(logger), abortOnError: false },
   );
 }

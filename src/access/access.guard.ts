@@ -1,12 +1,16 @@
-import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
 import type { FastifyRequest } from 'fastify';
+import passport from 'passport';
 import type { AuditAction } from '../audit/index.js';
 import { bearerChallenge, forbidden, grantsApi, unauthorized } from '../protocol/index.js';
 import { type AccessRule, accessRule } from './access-rule.js';
-import { InvalidBearerToken } from './bearer.strategy.js';
+import { BearerStrategy, InvalidBearerToken } from './bearer.strategy.js';
 import type { Caller } from './caller.js';
 import { auditedMetadata } from './decorators.js';
+
+/** How many there have been in this process; more than one only in tests. */
+let servers = 0;
 
 type Handler = ReturnType<ExecutionContext['getHandler']>;
 
@@ -15,11 +19,15 @@ type Handler = ReturnType<ExecutionContext['getHandler']>;
  * verified bearer token that holds `s`, and a handler that declares neither lets nobody in (it also stops the start).
  */
 @Injectable()
-export class AccessGuard extends AuthGuard('bearer') implements CanActivate {
+export class AccessGuard extends AuthGuard() implements CanActivate {
   private readonly rules = new WeakMap<Handler, AccessRule>();
 
-  constructor() {
-    super({ property: 'caller', session: false });
+  constructor(@Inject(BearerStrategy) strategy: BearerStrategy) {
+    // Passport finds strategies by names that are global to the process: each server has a name of its own.
+    servers += 1;
+    const name = `bearer ${servers}`;
+    passport.use(name, strategy);
+    super({ property: 'caller', session: false, defaultStrategy: name });
   }
 
   override canActivate(context: ExecutionContext): boolean | Promise<boolean> {

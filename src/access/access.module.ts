@@ -5,5 +5,9 @@ import { BearerStrategy } from './bearer.strategy.js';
 import { RouteDeclarations } from './route-declarations.js';
 
 /** Verification of bearer tokens and the check that every route says who may call it. */
-@Module({ imports: [PassportModule, DiscoveryModule], providers: [BearerStrategy, RouteDeclarations] })
+@Module({
+  imports: [PassportModule, DiscoveryModule],
+  providers: [BearerStrategy, RouteDeclarations],
+  exports: [BearerStrategy],
+})
 export class AccessModule {}

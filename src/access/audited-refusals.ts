@@ -1,12 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { Audit } from '../audit/index.js';
-import { Refusals } from '../http/index.js';
+import { Audit, type AuditAction } from '../audit/index.js';
+import { pathOf, Refusals } from '../http/index.js';
+import { type OAuthError, Problem } from '../protocol/index.js';
 import { originOf } from './request-context.js';
 
 /**
  * Writes refused calls of protected endpoints to the audit log: every missing, bad or too narrow token, and every refused
- * change under the name that the change would have had. The OAuth endpoints record their own refusals.
+ * change under the name that the change would have had. The OAuth endpoints record their own refusals; what never reached the
+ * token endpoint is recorded here.
  */
 @Injectable()
 export class AuditedRefusals extends Refusals {
@@ -14,8 +16,9 @@ export class AuditedRefusals extends Refusals {
     super();
   }
 
-  async record(request: FastifyRequest, status: number): Promise<void> {
-    const action = request.refusalAction;
+  async record(request: FastifyRequest, fault: OAuthError | Problem): Promise<void> {
+    const { status } = fault;
+    const action = request.refusalAction ?? actionBeforeGuard(request, fault);
     if (action === undefined || status >= 500) return;
     const denied = status === 401 || status === 403;
     if (!denied && action === 'access.denied') return;
@@ -23,7 +26,7 @@ export class AuditedRefusals extends Refusals {
       action,
       actorClientId: request.caller?.clientId,
       targetType: 'route',
-      targetId: `${request.method} ${request.routeOptions.url ?? ''}`,
+      targetId: `${request.method} ${request.routeOptions.url ?? pathOf(request)}`,
       origin: originOf(request),
       details: { params: request.params, status },
       error: errorWord[status] ?? 'refused',
@@ -31,13 +34,20 @@ export class AuditedRefusals extends Refusals {
   }
 }
 
+/** A body too large, a method that is not taken: HTTP refuses before any handler is asked. */
+function actionBeforeGuard(request: FastifyRequest, fault: OAuthError | Problem): AuditAction | undefined {
+  return fault instanceof Problem && pathOf(request) === '/oauth/token' ? 'token.denied' : undefined;
+}
+
 const errorWord: Readonly<Record<number, string>> = {
   400: 'invalid_request',
   401: 'invalid_token',
   403: 'insufficient_scope',
   404: 'not_found',
+  405: 'method_not_allowed',
   409: 'conflict',
   412: 'precondition_failed',
   413: 'too_large',
   415: 'unsupported_media_type',
+  431: 'too_large',
 };

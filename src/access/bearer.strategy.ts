@@ -77,6 +77,8 @@ export class BearerStrategy extends PassportStrategy(Strategy, 'bearer') {
 /** The token of `Authorization: Bearer …` (RFC 6750 §2.1); the scheme is case-insensitive. `null`: none was sent. */
 function bearerToken(authorization: string | undefined): string | null {
   if (authorization === undefined) return null;
+  // RFC 6750 §3.1: another way of authenticating is no token, and gets the bare challenge.
+  if (!/^bearer( |$)/i.test(authorization)) return null;
   const match = /^bearer +([^ ]+)$/i.exec(authorization);
   // Something was sent that cannot be a token: an empty one is refused as invalid, not taken for absent.
   return match?.[1] ?? '-';

@@ -1,3 +1,4 @@
+export { type AccessRule, accessRule } from './access-rule.js';
 export { AccessGuard } from './access.guard.js';
 export { AccessModule } from './access.module.js';
 export { AuditedRefusals } from './audited-refusals.js';

@@ -1,31 +1,32 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 
-/**
- * One line per answer, of allow-listed fields only: never a query string, a header or a body (security.md D15). What the
- * audit log or a metric already tells – answered tokens, keys, probes – is logged at debug level.
- */
-export function logAnswers(fastify: FastifyInstance, logger: Logger): void {
-  fastify.addHook('onResponse', (request, reply, done) => {
-    const quiet = reply.statusCode < 400 && !isAdministrative(request);
-    const level = quiet ? 'debug' : 'info';
-    if (logger.isLevelEnabled(level)) {
-      logger[level](
-        {
-          request_id: request.id,
-          method: request.method,
-          route: request.routeOptions.url ?? 'unknown',
-          status: reply.statusCode,
-          duration_ms: Math.round(reply.elapsedTime * 100) / 100,
-          ip_address: request.ip,
-        },
-        'answered',
-      );
-    }
-    done();
-  });
+/** What the log keeps of an answer: never a query string, a header or a body (security.md D15). */
+export interface AnswerRecord {
+  readonly requestId: string;
+  readonly method: string | undefined;
+  /** The route's pattern; `undefined`: there was none. */
+  readonly route: string | undefined;
+  readonly status: number;
+  readonly durationMs: number;
+  readonly ipAddress: string | undefined;
 }
 
-function isAdministrative(request: FastifyRequest): boolean {
-  return request.routeOptions.url?.startsWith('/admin') ?? false;
+/**
+ * Writes one line for an answer. What the audit log or a metric already tells – answered tokens, keys, probes – is logged at
+ * debug level.
+ */
+export function logAnswer(logger: Logger, record: AnswerRecord): void {
+  const level = record.status < 400 && record.route?.startsWith('/admin') !== true ? 'debug' : 'info';
+  if (!logger.isLevelEnabled(level)) return;
+  logger[level](
+    {
+      request_id: record.requestId,
+      method: record.method,
+      route: record.route ?? 'unknown',
+      status: record.status,
+      duration_ms: Math.round(record.durationMs * 100) / 100,
+      ip_address: record.ipAddress,
+    },
+    'answered',
+  );
 }

@@ -9,6 +9,11 @@ export class AllowedMethods {
     this.routes.set(pattern, route);
   }
 
+  /** Whether some route takes `method`. */
+  anywhere(method: string): boolean {
+    return [...this.routes.values()].some(({ methods }) => methods.has(method));
+  }
+
   /** The methods that some route takes at `path` (without a query string), sorted; none for an unknown path. */
   of(path: string): string[] {
     const segments = path.split('/');

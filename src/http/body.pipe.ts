@@ -2,6 +2,7 @@ import { Injectable, type PipeTransform, type Type } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
 import { validate, type ValidationError } from 'class-validator';
 import { badRequest, type ProblemFault } from '../protocol/index.js';
+import { JsonBody } from './request-body.js';
 
 /**
  * The pipe for a JSON body: `@Body(bodyOf(CreateClientBody)) body: CreateClientBody`.
@@ -17,12 +18,13 @@ export function bodyOf<Body extends object>(
 ): Type<PipeTransform> {
   @Injectable()
   class BodyPipe implements PipeTransform {
-    async transform(value: unknown): Promise<Body> {
-      if (value === undefined || value === null) {
+    async transform(sent: unknown): Promise<Body> {
+      const value = sent instanceof JsonBody ? sent.read() : undefined;
+      if (value === undefined) {
         if (options.optional !== true) throw badRequest([{ pointer: '', detail: 'a JSON object is required' }]);
         return new type();
       }
-      if (typeof value !== 'object' || Array.isArray(value)) {
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) {
         throw badRequest([{ pointer: '', detail: 'must be a JSON object' }]);
       }
       const body = plainToInstance(type, value, { exposeDefaultValues: false, exposeUnsetFields: false });

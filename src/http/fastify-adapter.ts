@@ -1,14 +1,16 @@
-import { createServer, type ServerOptions } from 'node:http';
+import { createServer, type IncomingMessage, type ServerOptions, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
 import type { Logger } from 'pino';
 import { methodNotAllowed, Problem } from '../protocol/index.js';
-import { logAnswers } from './access-log.js';
+import { logAnswer } from './access-log.js';
 import type { AllowedMethods } from './allowed-methods.js';
 import { errorResponse } from './error-response.js';
+import type { FastLane } from './fast-lane.js';
 import type { PreparedDocuments } from './prepared-document.js';
-import { bodyLimits, readBodiesStrictly } from './request-body.js';
+import { headerFault } from './header-fault.js';
+import { bodyFault, bodyLimits, readBodiesStrictly } from './request-body.js';
 import { createRequestIds } from './request-id.js';
 import { securityHeaders } from './security-headers.js';
 
@@ -20,6 +22,7 @@ export interface HttpOptions {
   readonly trustProxy: readonly string[];
   readonly allowedMethods: AllowedMethods;
   readonly preparedDocuments: PreparedDocuments;
+  readonly fastLane: FastLane;
   readonly logger: Logger;
 }
 
@@ -30,16 +33,20 @@ const nodeOptions: ServerOptions = {
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 1_000,
   maxHeaderSize: 16_384,
+  // Node would keep the first of two Authorization, Content-Type or Host fields, and drop the other.
+  joinDuplicateHeaders: true,
+  // Checked by us, so that the answer is one of ours.
+  requireHostHeader: false,
 };
-
-/** Most header fields of a request; a longer list is refused with 431 rather than cut. */
-const maxHeaderFields = 100;
 
 /** Fastify as this server runs it: strict bodies, request ids, security headers, short time-outs against slow peers. */
 export function createFastifyAdapter(options: HttpOptions): FastifyAdapter {
   const requestId = createRequestIds();
   const fixedHeaders = securityHeaders(options.issuer);
-  const answeredAtOnce = options.preparedDocuments.lane(fixedHeaders, requestId);
+  const prepared = options.preparedDocuments.lane(fixedHeaders, requestId);
+  const fast = options.fastLane.lane({ fixedHeaders, requestId, logger: options.logger });
+  // Behind a proxy the address of the peer is not that of the client: the framework knows which proxies to believe.
+  const direct = options.trustProxy.length === 0;
   const serverOptions: FastifyServerOptions = {
     logger: false,
     bodyLimit: bodyLimits.other,
@@ -47,7 +54,8 @@ export function createFastifyAdapter(options: HttpOptions): FastifyAdapter {
     genReqId: (request) => requestId(request.headers['x-request-id']),
     serverFactory: (handle) =>
       createServer(nodeOptions, (request, response) => {
-        if (!answeredAtOnce(request, response)) handle(request, response);
+        if (prepared(request, response) || (direct && fast(request, response))) return;
+        handle(request, response);
       }),
     return503OnClosing: false,
     routerOptions: { maxParamLength: 1024 },
@@ -63,18 +71,28 @@ export function createFastifyAdapter(options: HttpOptions): FastifyAdapter {
   const adapter = new FastifyAdapter(serverOptions);
   const fastify = adapter.getInstance() as FastifyInstance;
   fastify.addHook('onRoute', (route) => options.allowedMethods.add(route.url, route.method));
-  addFixedHeaders(fastify, fixedHeaders);
-  refuseOversizedHeaders(fastify);
+  receiveRequests(fastify, fixedHeaders);
   readBodiesStrictly(fastify);
-  logAnswers(fastify, options.logger);
+  fastify.addHook('onResponse', (request, { statusCode, elapsedTime }, done) => {
+    const { id, method, ip, routeOptions } = request;
+    const answer = { requestId: id, method, route: routeOptions.url, status: statusCode };
+    logAnswer(options.logger, { ...answer, durationMs: elapsedTime, ipAddress: ip });
+    done();
+  });
   fastify.server.on('connect', (_request, socket: Socket) => {
     const response = errorResponse(methodNotAllowed(['GET', 'POST']), '');
     writeBare(socket, response, requestId(undefined), fixedHeaders);
   });
+  fastify.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    const { status, headers, body } = errorResponse(new Problem(417, 'this expectation is not met'), request.url ?? '');
+    const id = requestId(request.headers['x-request-id']);
+    response.writeHead(status, { ...fixedHeaders, ...headers, 'x-request-id': id, connection: 'close' }).end(body);
+  });
   return adapter;
 }
 
-function addFixedHeaders(fastify: FastifyInstance, fixedHeaders: Readonly<Record<string, string>>): void {
+/** What happens to every request before its handler: its answer gets the fixed headers, and it is refused if its form is wrong. */
+function receiveRequests(fastify: FastifyInstance, fixedHeaders: Readonly<Record<string, string>>): void {
   const entries = Object.entries(fixedHeaders);
   fastify.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, done) => {
     for (const [name, value] of entries) reply.header(name, value);
@@ -82,15 +100,10 @@ function addFixedHeaders(fastify: FastifyInstance, fixedHeaders: Readonly<Record
     const route = request.routeOptions.url;
     if (route !== undefined && (route.startsWith('/oauth/') || route.startsWith('/admin'))) {
       reply.header('cache-control', 'no-store');
+      // RFC 6749 §5.1
+      reply.header('pragma', 'no-cache');
     }
-    done();
-  });
-}
-
-function refuseOversizedHeaders(fastify: FastifyInstance): void {
-  fastify.addHook('onRequest', (request, _reply, done) => {
-    if (request.raw.rawHeaders.length > 2 * maxHeaderFields) done(new Problem(431, 'too many header fields'));
-    else done();
+    done(headerFault(request.raw) ?? bodyFault(request.raw));
   });
 }
 

@@ -2,10 +2,12 @@ export { AllowedMethods } from './allowed-methods.js';
 export { bodyOf } from './body.pipe.js';
 export { ErrorFilter } from './error.filter.js';
 export { createFastifyAdapter, type HttpOptions } from './fastify-adapter.js';
-export { HttpModule } from './http.module.js';
+export { FastLane, type FastRequest } from './fast-lane.js';
+export { HttpModule, type HttpParts } from './http.module.js';
 export { createLogger, NestLogger } from './logger.js';
 export { PreparedDocument, PreparedDocuments } from './prepared-document.js';
 export { Refusals } from './refusals.js';
+export { pathOf } from './request-path.js';
 export {
   type CursorSeal,
   openCursor,

@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isNotModified } from '../protocol/index.js';
+import { headerFault } from './header-fault.js';
 
 /** An answer that is the same for everybody, made once: JSON with an entity tag. */
 export class PreparedDocument {
   /** Strong entity tag (RFC 9110 §8.8.3), quotes included. */
   readonly entityTag: string;
 
+  /** @param body ASCII, so that Node.js sends it in one piece with the header */
   constructor(
-    readonly body: Buffer,
+    readonly body: string,
     readonly cacheControl: string,
   ) {
     this.entityTag = `"${createHash('sha256').update(body).digest('base64url')}"`;
@@ -47,6 +49,7 @@ export class PreparedDocuments {
       const { headers } = request;
       if (
         request.method !== 'GET' ||
+        headerFault(request) !== undefined ||
         headers['content-length'] !== undefined ||
         headers['transfer-encoding'] !== undefined
       ) {
@@ -68,7 +71,13 @@ export class PreparedDocuments {
         response.writeHead(304, common).end();
       } else {
         response
-          .writeHead(200, [...common, 'content-type', 'application/json', 'content-length', String(body.length)])
+          .writeHead(200, [
+            ...common,
+            'content-type',
+            'application/json; charset=utf-8',
+            'content-length',
+            String(body.length),
+          ])
           .end(body);
       }
       return true;

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { parseStrictJson, Problem, unsupportedMediaType } from '../protocol/index.js';
 import { failsAsOAuth } from './error-response.js';
@@ -7,47 +8,69 @@ export const bodyLimits = { oauth: 64 * 1024, other: 1024 * 1024 } as const;
 
 const bodyless = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE']);
 
+/** `type/subtype` with nothing but parameters behind it (RFC 9110 §8.3.1). */
+const mediaType = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/;
+
+/** What stands for a Content-Type that is none: no endpoint takes it. */
+const unknownMediaType = 'application/octet-stream';
+
 /**
- * Reads bodies strictly: `/oauth/*` gets the raw bytes, which its own parser reads; everything else is JSON without duplicate
- * members, or refused. Compressed bodies are refused, and so are bodies where none belongs.
+ * Reads bodies strictly: `/oauth/*` gets the raw bytes, which its own parser reads; everything else gets a
+ * {@link JsonBody}.
  */
 export function readBodiesStrictly(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (request: FastifyRequest, body: Buffer, done) => {
-    try {
-      done(null, failsAsOAuth(request.routeOptions.url ?? '') ? body : parseJsonBody(request, body));
-    } catch (error) {
-      done(error as Error);
-    }
+    done(null, failsAsOAuth(request.routeOptions.url ?? '') ? body : new JsonBody(request, body));
   });
   fastify.addHook('onRoute', (route) => {
     if (failsAsOAuth(route.url)) route.bodyLimit = bodyLimits.oauth;
   });
-  fastify.addHook('onRequest', (request, _reply, done) => {
-    const { headers } = request.raw;
-    const coding = headers['content-encoding'];
-    if (coding !== undefined && coding.toLowerCase() !== 'identity') {
-      done(unsupportedMediaType('compressed bodies are not taken'));
-    } else if (
-      bodyless.has(request.method) &&
-      ((headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined)
-    ) {
-      done(new Problem(400, 'this method takes no body'));
-    } else {
-      done();
-    }
-  });
 }
 
-function parseJsonBody(request: FastifyRequest, body: Buffer): unknown {
-  const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
-  const mergePatch = request.method === 'PATCH' && type === 'application/merge-patch+json';
-  if (type !== 'application/json' && !mergePatch) {
-    throw unsupportedMediaType(
-      request.method === 'PATCH'
-        ? 'the body must be application/merge-patch+json or application/json'
-        : 'the body must be application/json',
-    );
+/** What is wrong with a request's body before it is read: compressed, or where none belongs. */
+export function bodyFault({ method, headers }: IncomingMessage): Problem | undefined {
+  const coding = headers['content-encoding'];
+  if (coding !== undefined && coding.toLowerCase() !== 'identity') {
+    return unsupportedMediaType('compressed bodies are not taken');
   }
-  return body.length === 0 ? undefined : parseStrictJson(body);
+  const type = headers['content-type'];
+  // Fastify would answer on its own; the endpoint shall say what a type means that it does not take.
+  if (type !== undefined && !mediaType.test(type)) headers['content-type'] = unknownMediaType;
+  if (!bodyless.has(method ?? '')) return undefined;
+  const announced = (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
+  return announced ? new Problem(400, 'this method takes no body') : undefined;
+}
+
+/**
+ * A body that is to be JSON, not read yet: it is parsed once the guard has let its sender in, so that a stranger learns nothing
+ * but 401 and costs no parsing.
+ */
+export class JsonBody {
+  private readonly merges: boolean;
+  private readonly type: string | undefined;
+
+  constructor(
+    request: FastifyRequest,
+    private readonly bytes: Buffer,
+  ) {
+    this.merges = request.method === 'PATCH';
+    this.type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
+  }
+
+  /**
+   * The JSON value, without duplicate members; `undefined` if nothing was sent.
+   *
+   * @throws Problem 415, JsonFault
+   */
+  read(): unknown {
+    if (this.type !== 'application/json' && !(this.merges && this.type === 'application/merge-patch+json')) {
+      throw unsupportedMediaType(
+        this.merges
+          ? 'the body must be application/merge-patch+json or application/json'
+          : 'the body must be application/json',
+      );
+    }
+    return this.bytes.length === 0 ? undefined : parseStrictJson(this.bytes);
+  }
 }

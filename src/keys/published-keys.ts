@@ -16,7 +16,7 @@ export interface PublishedKey {
  */
 export function keySetDocument(published: readonly PublishedKey[]): PreparedDocument {
   const keys = published.toSorted((a, b) => compare(a.key, b.key)).map(({ jwk }) => jwk);
-  return new PreparedDocument(Buffer.from(JSON.stringify({ keys })), 'public, max-age=300');
+  return new PreparedDocument(JSON.stringify({ keys }), 'public, max-age=300');
 }
 
 function compare(a: SigningKey, b: SigningKey): number {

@@ -2,6 +2,7 @@ import { Controller, Inject, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { originOf, Public } from '../access/index.js';
 import { ServerConfig } from '../config/index.js';
+import { FastLane } from '../http/index.js';
 import {
   invalidRequest,
   isFormMediaType,
@@ -12,49 +13,51 @@ import {
 } from '../protocol/index.js';
 import { type TokenAttempt, TokenEndpoint } from './token-endpoint.js';
 
-/** The token endpoint (RFC 6749 §3.2). */
+/** A request for a token as either way into the server hands it over. */
+type WireRequest = Pick<FastifyRequest, 'id' | 'ip' | 'headers'> & { readonly body: unknown };
+
+/** The token endpoint (RFC 6749 §3.2). Form in, JSON of §5.1 out; errors as §5.2. */
 @Controller('oauth')
 export class TokenController {
   private readonly demandsHttps: boolean;
 
   constructor(
     @Inject(ServerConfig) server: ServerConfig,
+    @Inject(FastLane) fastLane: FastLane,
     @Inject(TokenEndpoint) private readonly endpoint: TokenEndpoint,
   ) {
     this.demandsHttps = server.issuer.startsWith('https:') && server.trustProxy.length > 0;
+    fastLane.post('/oauth/token', (request) => this.answer(request, true));
   }
 
-  /** Form in, JSON of RFC 6749 §5.1 out; errors as §5.2. */
+  /** The ordinary way in: behind a proxy, or for a request that is in any way unusual. */
   @Post('token')
   @Public()
   async token(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const response = await this.endpoint.answer(await this.read(request));
-    await reply.code(200).header('content-type', 'application/json').send(response.json);
+    const secure = request.headers['x-forwarded-proto'] === undefined || request.protocol === 'https';
+    const json = await this.answer(request, secure);
+    await reply.code(200).header('content-type', 'application/json').send(json);
   }
 
-  private async read(request: FastifyRequest): Promise<TokenAttempt> {
+  private async answer(request: WireRequest, secure: boolean): Promise<string> {
     const origin = originOf(request);
     let claimed: string | undefined;
+    let attempt: TokenAttempt;
     try {
       if (!isFormMediaType(request.headers['content-type'])) {
         throw invalidRequest('the body must be application/x-www-form-urlencoded');
       }
-      this.refusePlainHttp(request);
+      // RFC 6749 §1.6, §3.2: credentials must not come over plain HTTP, as a trusted proxy would tell.
+      if (this.demandsHttps && !secure) throw invalidRequest('this endpoint takes requests over TLS only');
       const form = parseForm(request.body instanceof Uint8Array ? request.body : new Uint8Array());
       claimed = form.get('client_id')?.[0];
       const credentials = readClientCredentials(request.headers.authorization, form);
       claimed = credentials.clientId;
-      return { credentials, request: readTokenRequest(form), origin };
+      attempt = { credentials, request: readTokenRequest(form), origin };
     } catch (error) {
       if (!(error instanceof OAuthError)) throw error;
       throw await this.endpoint.refused(error, origin, claimed);
     }
-  }
-
-  /** RFC 6749 §1.6, §3.2: credentials must not come over plain HTTP, as a trusted proxy would tell. */
-  private refusePlainHttp(request: FastifyRequest): void {
-    if (this.demandsHttps && request.headers['x-forwarded-proto'] !== undefined && request.protocol !== 'https') {
-      throw invalidRequest('this endpoint takes requests over TLS only');
-    }
+    return (await this.endpoint.answer(attempt)).json;
   }
 }

@@ -14,7 +14,7 @@ describe('the public keys over HTTP', () => {
   it('GET /.well-known/jwks.json', async () => {
     const response = await server.fetch(`/.well-known/jwks.json`);
     expect(response.status).toBe(200);
-    expect(response.headers.get('content-type')).toBe('application/json');
+    expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
     expect(response.headers.get('cache-control')).toBe('public, max-age=300');
     expect(response.headers.get('etag')).toMatch(/^"[A-Za-z0-9_-]{43}"$/);
     expect(response.headers.get('set-cookie')).toBeNull();

@@ -7,7 +7,7 @@ import { Clock, SystemClock } from '../../src/clock/index.js';
 import { DatabaseConfig, KeyConfig, Secret } from '../../src/config/index.js';
 import { createDataSource, DatabaseModule, ensurePartitions, migrate, Postgres } from '../../src/database/index.js';
 import { DataKeyEntity, DerivedKeys, EncryptionModule } from '../../src/encryption/index.js';
-import { AllowedMethods, HttpModule, PreparedDocuments } from '../../src/http/index.js';
+import { AllowedMethods, FastLane, HttpModule, PreparedDocuments } from '../../src/http/index.js';
 import { KeyRing, type SigningAlg, SigningKeyEntity, KeysModule } from '../../src/keys/index.js';
 import {
   createDatabase,
@@ -51,11 +51,15 @@ class SurroundingsModule {
 }
 
 /** The keys and every module that they stand on. */
-export function keyModules(options: KeyServerOptions, dataSource: DataSource, postgres: Postgres): DynamicModule[] {
+function keyModules(options: KeyServerOptions, dataSource: DataSource, postgres: Postgres): DynamicModule[] {
   const { kek, signingAlg = 'RS256' } = options;
   return [
     SurroundingsModule.with({ keyEncryptionKey: new Secret(kek), signingAlg, rotationDays: 90 }),
-    HttpModule.forRoot(new AllowedMethods(), new PreparedDocuments()),
+    HttpModule.forRoot({
+      allowedMethods: new AllowedMethods(),
+      preparedDocuments: new PreparedDocuments(),
+      fastLane: new FastLane(),
+    }),
     DatabaseModule.forRoot(dataSource, postgres),
     { module: EncryptionModule },
     { module: KeysModule },
@@ -93,7 +97,7 @@ export function connect(url: string): Promise<DataSource> {
 }
 
 /** A pool for the hot path on `url`. */
-export function openPostgres(url: string): Postgres {
+function openPostgres(url: string): Postgres {
   return new Postgres(url, { max: 2, onError: () => undefined });
 }
 

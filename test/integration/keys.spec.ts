@@ -26,7 +26,7 @@ async function stop(): Promise<void> {
 }
 
 function keySetOf(keyRing: KeyRing): JSONWebKeySet {
-  return JSON.parse(keyRing.keySet.body.toString()) as JSONWebKeySet;
+  return JSON.parse(keyRing.keySet.body) as JSONWebKeySet;
 }
 
 async function token(keyRing: KeyRing): Promise<string> {
@@ -284,12 +284,7 @@ describe('verification keys', () => {
 describe('secrets', () => {
   it('are in nothing that is printed', async () => {
     const { keyRing } = await start(await databases.create());
-    const shown = [
-      keyRing.current(),
-      keyRing.byKid(keyRing.current().kid),
-      keyRing.keySet.body.toString(),
-      keyRing.publicKeyPem,
-    ]
+    const shown = [keyRing.current(), keyRing.byKid(keyRing.current().kid), keyRing.keySet.body, keyRing.publicKeyPem]
       .map((value) => inspect(value, { showHidden: true, depth: 20 }) + JSON.stringify(value))
       .join('\n');
     expect(shown).not.toMatch(/PRIVATE|PrivateKey|"(d|p|q|dp|dq|qi)"/);

@@ -23,7 +23,8 @@ export function readClientCredentials(authorization: string | undefined, form: F
   const hasAssertion = form.has('client_assertion') || form.has('client_assertion_type');
   if (authorization !== undefined) {
     const encoded = basicCredentials(authorization);
-    if (hasSecret || hasAssertion) throw twoWays();
+    // A comma stands between two header fields; no credentials of Basic hold one.
+    if (hasSecret || hasAssertion || encoded.includes(',')) throw twoWays();
     return readBasic(encoded, singleParameter(form, 'client_id'));
   }
   if (hasAssertion) {
