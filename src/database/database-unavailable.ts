@@ -40,6 +40,7 @@ const unavailableMessages = [
   'Connection terminated',
   'Client has encountered a connection error',
   'Client was closed',
+  'is not currently accepting connections',
   'Query read timeout',
   'Cannot use a pool after calling end',
   'Driver not Connected',

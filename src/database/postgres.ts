@@ -1,6 +1,20 @@
 import { Pool, type QueryResultRow } from 'pg';
 import { asDatabaseError } from './database-unavailable.js';
 
+/**
+ * Every statement here looks up rows by key, and its plan is made once, before it is known for how many. Left to itself the
+ * planner then prefers to read and hash a whole table of clients, for each batch anew.
+ */
+const sessionSettings = [
+  'plan_cache_mode=force_generic_plan',
+  'enable_seqscan=off',
+  'enable_hashjoin=off',
+  'enable_mergejoin=off',
+  'jit=off',
+  'statement_timeout=5000',
+  'idle_in_transaction_session_timeout=5000',
+];
+
 /** A statement that the server prepares once per connection. `values` are passed as pg passes them. */
 export interface PreparedStatement {
   readonly name: string;
@@ -23,10 +37,11 @@ export class Postgres {
       query_timeout: 5_000,
       keepAlive: true,
       application_name: 'signet-hot',
-      options:
-        '-c plan_cache_mode=force_generic_plan -c statement_timeout=5000 -c idle_in_transaction_session_timeout=5000',
+      options: sessionSettings.map((setting) => `-c ${setting}`).join(' '),
     });
     this.pool.on('error', options.onError);
+    // A client that is lent out has no listener of the pool's; without one, losing the database would end the process.
+    this.pool.on('connect', (client) => client.on('error', options.onError));
   }
 
   /**

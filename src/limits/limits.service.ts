@@ -6,11 +6,11 @@ import { TokenBuckets } from './token-buckets.js';
 /** Failed authentications per minute before the next failure is answered 429 (security.md D14). */
 export const failureBudgets = {
   /** By one client from one network. */
-  clientAndNetwork: 200,
+  clientAndNetwork: 500,
   /** By one client from anywhere. */
-  client: 2_000,
+  client: 5_000,
   /** From one network, whatever the client. */
-  network: 4_000,
+  network: 5_000,
 } as const;
 
 /** Buckets that are kept per kind. */

@@ -44,6 +44,8 @@ export class PostgresPool extends EventEmitter implements PgPool {
       options: `-c search_path=${queueSchema} -c synchronous_commit=off -c statement_timeout=30000 -c idle_in_transaction_session_timeout=30000`,
     });
     this.pool.on('error', (error) => this.faults.report('postgres', error));
+    // A client that is lent out has no listener of the pool's; without one, losing the database would end the process.
+    this.pool.on('connect', (client) => client.on('error', (error) => this.faults.report('postgres', error)));
   }
 
   async connect(): Promise<PgPoolClient> {

@@ -8,6 +8,7 @@ import { type CursorSeal, openCursor, type Page, pageOf, type Query, readListQue
 import { isPrivileged, isRegistrableScopeName, isScopeToken } from '../protocol/index.js';
 import { type Scope, type ScopeAnswer, scopeAnswer } from './scope.js';
 import { ScopeHolders } from './scope-holders.js';
+import { ScopeRegistry } from './scope-registry.js';
 import { ScopeRepository } from './scope.repository.js';
 import type { CreateScopeBody, UpdateScopeBody } from './scopes.dto.js';
 import { ScopeInUse, ScopeNameRefused, ScopeNameTaken, ScopeNeeded, ScopeNotFound } from './scopes.errors.js';
@@ -18,6 +19,7 @@ export class ScopesService {
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(ScopeRepository) private readonly scopes: ScopeRepository,
+    @Inject(ScopeRegistry) private readonly registry: ScopeRegistry,
     @Inject(ScopeHolders) private readonly holders: ScopeHolders,
     @Inject(Audit) private readonly audit: Audit,
     @Inject(DerivedKeys) private readonly derivedKeys: DerivedKeys,
@@ -35,7 +37,7 @@ export class ScopesService {
   async create(caller: Caller, body: CreateScopeBody): Promise<Scope> {
     if (!isRegistrableScopeName(body.name)) throw new ScopeNameRefused();
     try {
-      return await inTransaction(this.dataSource, async (tx) => {
+      return await this.changingRegistry(async (tx) => {
         const scope = await this.scopes.insert(tx, body.name, body.description ?? '');
         await this.scopes.bumpVersion(tx);
         await this.record(tx, caller, 'scope.created', scope.name);
@@ -60,7 +62,7 @@ export class ScopesService {
 
   /** @throws ScopeNotFound, ScopeNeeded, ScopeInUse */
   async delete(caller: Caller, name: string): Promise<void> {
-    await inTransaction(this.dataSource, async (tx) => {
+    await this.changingRegistry(async (tx) => {
       await this.lock(tx, name);
       if (isPrivileged(name)) throw new ScopeNeeded();
       if (await this.holders.anyHolds(tx, name)) throw new ScopeInUse();
@@ -68,6 +70,13 @@ export class ScopesService {
       await this.scopes.bumpVersion(tx);
       await this.record(tx, caller, 'scope.deleted', name);
     });
+  }
+
+  /** One transaction after which this process tells the names as they are now; the others follow within a second. */
+  private async changingRegistry<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
+    const result = await inTransaction(this.dataSource, work);
+    await this.registry.load().catch(() => undefined);
+    return result;
   }
 
   /** Which of `names` nobody has registered. The others cannot be deleted before the transaction ends. */

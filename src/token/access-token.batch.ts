@@ -1,4 +1,15 @@
 import type { AccessTokenRecord } from './access-token-record.js';
+import type { TokenTerms } from './token-terms.js';
+
+/** Columns that depend on the terms alone, as they stand in the literals: computed once, used by every batch. */
+interface TermsColumns {
+  readonly clientId: string;
+  readonly scope: string;
+  readonly audience: string;
+  readonly details: string;
+}
+
+const columnsOfTerms = new WeakMap<TokenTerms, TermsColumns>();
 
 /**
  * The columns of a batch as PostgreSQL array literals, built while walking the batch once: what its tokens share is sent once
@@ -7,26 +18,31 @@ import type { AccessTokenRecord } from './access-token-record.js';
 export function batchColumns(records: readonly AccessTokenRecord[]): { contextOf: number[]; values: string[] } {
   const contexts = new Map<string, number>();
   const contextOf: number[] = [];
-  const shared = Array.from({ length: 11 }, () => '');
-  const own = Array.from({ length: 5 }, () => '');
+  const shared: string[][] = [];
+  let jtis = '';
+  let hashes = '';
+  let issuedAts = '';
+  let requestIds = '';
+  let contextIds = '';
   for (const record of records) {
     const key = contextKey(record);
     let context = contexts.get(key);
     if (context === undefined) {
       context = contexts.size;
       contexts.set(key, context);
-      append(shared, contextValues(record, context));
+      shared.push(contextValues(record, context));
     }
+    const comma = contextOf.length === 0 ? '' : ',';
     contextOf.push(context);
-    append(own, [
-      record.jti,
-      `"\\\\x${record.tokenHash}"`,
-      String(record.issuedAt),
-      arrayElement(record.origin.requestId),
-      String(context),
-    ]);
+    jtis += comma + record.jti;
+    hashes += `${comma}"\\\\x${record.tokenHash}"`;
+    issuedAts += comma + record.issuedAt;
+    requestIds += comma + arrayElement(record.origin.requestId);
+    contextIds += comma + context;
   }
-  return { contextOf, values: [...shared, ...own].map((column) => `{${column}}`) };
+  const sharedColumns = Array.from({ length: 11 }, (_, column) => shared.map((values) => values[column]).join(','));
+  const columns = [...sharedColumns, jtis, hashes, issuedAts, requestIds, contextIds];
+  return { contextOf, values: columns.map((column) => `{${column}}`) };
 }
 
 function contextKey({ terms, kid, origin }: AccessTokenRecord): string {
@@ -34,32 +50,42 @@ function contextKey({ terms, kid, origin }: AccessTokenRecord): string {
 }
 
 function contextValues({ terms, kid, origin }: AccessTokenRecord, context: number): string[] {
-  const scope = terms.scope.join(' ');
-  const audience = typeof terms.audience === 'string' ? [terms.audience] : terms.audience;
+  const { clientId, scope, audience, details } = termsColumns(terms);
   return [
     String(context),
-    arrayElement(terms.clientId),
+    clientId,
     terms.clientVersion,
     terms.registryVersion,
     arrayElement(kid),
-    arrayElement(scope),
-    arrayElement(`{${audience.map(arrayElement).join(',')}}`),
-    arrayElement(JSON.stringify({ grant_type: terms.grantType, scope, aud: audience })),
+    scope,
+    audience,
+    details,
     String(terms.lifetimeSeconds),
     arrayElement(origin.ipAddress),
     arrayElement(origin.userAgent),
   ];
 }
 
-function append(columns: string[], values: readonly string[]): void {
-  for (let index = 0; index < columns.length; index += 1) {
-    const column = columns[index] ?? '';
-    columns[index] = column === '' ? (values[index] ?? '') : `${column},${values[index]}`;
-  }
+function termsColumns(terms: TokenTerms): TermsColumns {
+  const known = columnsOfTerms.get(terms);
+  if (known !== undefined) return known;
+  const scope = terms.scope.join(' ');
+  const audience = typeof terms.audience === 'string' ? [terms.audience] : terms.audience;
+  const columns = {
+    clientId: arrayElement(terms.clientId),
+    scope: arrayElement(scope),
+    audience: arrayElement(`{${audience.map(arrayElement).join(',')}}`),
+    details: arrayElement(JSON.stringify({ grant_type: terms.grantType, scope, aud: audience })),
+  };
+  columnsOfTerms.set(terms, columns);
+  return columns;
 }
+
+const needsEscape = /["\\]/;
 
 /** A text as an element of an array literal, quoted; NULL where there is none (PostgreSQL manual, §8.15.6). */
 function arrayElement(text: string | undefined): string {
   if (text === undefined) return 'NULL';
+  if (!needsEscape.test(text)) return `"${text}"`;
   return `"${text.replaceAll('\\', String.raw`\\`).replaceAll('"', String.raw`\"`)}"`;
 }

@@ -12,7 +12,8 @@ import type { AccessTokenRecord } from './access-token-record.js';
  */
 const insertTokens = `
   WITH context AS MATERIALIZED (
-    SELECT t.*, c.token_epoch
+    SELECT t.context, t.client_id, c.token_epoch, t.kid, t.scope, t.aud::text[] AS aud, t.details::jsonb AS details,
+      t.lifetime * interval '1 second' AS lifetime, t.ip_address, t.user_agent
     FROM unnest($1::int4[], $2::text[], $3::int8[], $4::int8[], $5::text[], $6::text[], $7::text[], $8::text[], $9::int4[],
       $10::inet[], $11::text[])
       AS t (context, client_id, client_version, registry_version, kid, scope, aud, details, lifetime, ip_address, user_agent)
@@ -27,14 +28,14 @@ const insertTokens = `
   ), tokens AS (
     INSERT INTO access_tokens (jti, expires_at, token_hash, client_id, client_epoch, kid, scope, aud, issued_at, ip_address,
       user_agent)
-    SELECT jti, issued_at + lifetime * interval '1 second', token_hash, client_id, token_epoch, kid, scope, aud::text[],
+    SELECT jti, issued_at + lifetime, token_hash, client_id, token_epoch, kid, scope, aud,
       issued_at, ip_address, user_agent
     FROM live
   ), entries AS (
     INSERT INTO audit_log (id, occurred_at, action, success, actor_client_id, target_type, target_id, ip_address, user_agent,
       request_id, details)
     SELECT jti, issued_at, 'token.issued', true, client_id, 'token', jti::text, ip_address, user_agent, request_id,
-      details::jsonb
+      details
     FROM live
   )
   SELECT context FROM context`;

@@ -2,25 +2,32 @@ import { Controller, Get, Inject, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Public } from '../access/index.js';
 import { supportedAuthMethods } from '../clients/index.js';
+import { Clock } from '../clock/index.js';
 import { ServerConfig } from '../config/index.js';
 import { authorizationServerMetadata } from '../protocol/index.js';
-import { ScopeRegistry } from '../scopes/index.js';
+import { type RegisteredScopes, ScopeRegistry } from '../scopes/index.js';
 import { Grants } from './grants/grants.js';
+
+/** How long the names of scopes may be told from memory, in milliseconds; other processes register some, too. */
+const freshMs = 1_000;
 
 /** Authorization server metadata (RFC 8414): what works, and nothing else. */
 @Controller('.well-known')
 export class MetadataController {
+  private readAt = -Infinity;
+
   constructor(
     @Inject(ServerConfig) private readonly server: ServerConfig,
     @Inject(ScopeRegistry) private readonly scopes: ScopeRegistry,
     @Inject(Grants) private readonly grants: Grants,
+    @Inject(Clock) private readonly clock: Clock,
   ) {}
 
   /** RFC 8414 §3; the second path serves clients that know only OpenID Connect Discovery. */
   @Get(['oauth-authorization-server', 'openid-configuration'])
   @Public()
   async metadata(@Res() reply: FastifyReply): Promise<void> {
-    const scopes = this.scopes.cached() ?? (await this.scopes.load());
+    const scopes = await this.registered();
     const document = authorizationServerMetadata({
       issuer: this.server.issuer,
       grantTypes: this.grants.types,
@@ -31,5 +38,15 @@ export class MetadataController {
       .header('cache-control', 'public, max-age=300')
       .header('content-type', 'application/json')
       .send(JSON.stringify(document));
+  }
+
+  /** While the database is away the document stays as it was. */
+  private async registered(): Promise<RegisteredScopes> {
+    const cached = this.scopes.cached();
+    const now = this.clock.now();
+    if (cached !== undefined && Math.abs(now - this.readAt) < freshMs) return cached;
+    this.readAt = now;
+    const reading = this.scopes.load();
+    return cached === undefined ? reading : reading.catch(() => cached);
   }
 }

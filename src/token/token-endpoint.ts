@@ -103,7 +103,7 @@ export class TokenEndpoint {
           return response;
         }
       } catch (error) {
-        if (!(error instanceof OAuthError) || error.status === 429 || view.fresh) throw error;
+        if (!(error instanceof OAuthError) || view.fresh) throw error;
       }
       view = await this.freshView(attempt);
     }

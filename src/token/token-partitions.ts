@@ -10,7 +10,7 @@ const table = 'access_tokens';
 const daysAhead = 7;
 
 /** Days that the record of an expired token is kept, for those who ask what happened. */
-export const daysKept = 7;
+const daysKept = 7;
 
 const dayMs = 86_400_000;
 

@@ -54,7 +54,8 @@ export async function openProcess(url: string, clock: Clock = new SystemClock())
   const repository = new ClientRepository();
   const server = { issuer: 'https://signet.example' } as ServerConfig;
   const lock = new ClientLock(repository, server);
-  const scopes = new ScopesService(dataSource, new ScopeRepository(), repository, audit, keys);
+  const registry = new ScopeRegistry(postgres);
+  const scopes = new ScopesService(dataSource, new ScopeRepository(), registry, repository, audit, keys);
   const usage = new ClientUsage(postgres, clock);
   return {
     dataSource,
@@ -64,7 +65,7 @@ export async function openProcess(url: string, clock: Clock = new SystemClock())
     clients: new ClientsService(dataSource, repository, lock, scopes, audit, keys),
     secrets: new ClientSecretsService(dataSource, repository, lock, audit, keys),
     listing: new ClientListingService(dataSource, repository, usage, keys),
-    registry: new ScopeRegistry(postgres),
+    registry,
     bootstrap: (dataDir, environment) => {
       const config: BootstrapConfig = {
         clientId: environment?.clientId,

@@ -10,6 +10,9 @@ import type { Grant, TokenResponse, TokenView } from './grant.js';
 /** Different requests of one client whose terms are remembered. */
 const rememberedTerms = 32;
 
+/** Longest request that is remembered, in characters of scope and resources; who asks for more is decided anew each time. */
+const longestRemembered = 1_024;
+
 /** RFC 6749 §4.4: the client acts for itself. */
 @Injectable()
 export class ClientCredentialsGrant implements Grant {
@@ -37,6 +40,7 @@ export class ClientCredentialsGrant implements Grant {
     const known = ofClient.get(key);
     if (known !== undefined && known.registryVersion === scopes.version) return known;
     const terms = this.decide(request, view);
+    if (key.length > longestRemembered) return terms;
     if (ofClient.size >= rememberedTerms) ofClient.clear();
     ofClient.set(key, terms);
     return terms;
