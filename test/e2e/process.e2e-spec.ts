@@ -427,7 +427,7 @@ describe('a server with a database outside', () => {
     // Tokens can be decided and signed now, but not stored.
     await holder.query('BEGIN; LOCK TABLE access_tokens IN SHARE MODE');
     const begun = Array.from({ length: 20 }, () => requestToken(server, admin));
-    const waiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%INSERT INTO access_tokens%'`;
+    const waiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%WITH context AS%'`;
     while ((await query(url, waiting)).length === 0) await sleep(10);
     // The server reads in order: what was sent before these are answered has arrived.
     for (let probe = 0; probe < 3; probe += 1) await server.fetch('/health/live');
