@@ -1,0 +1,208 @@
+/**
+ * Who may import whom. `npm run boundaries` holds it; docs/architecture.md draws it.
+ *
+ * Each module of src/ is listed once, below those that it may import. A module that is not listed may import none, so a new
+ * one asks for its line here. Every module but those of `composition` is entered through its index.ts alone.
+ */
+const modules = {
+  protocol: [],
+  clock: [],
+  identifiers: ['protocol'],
+  config: ['protocol'],
+  database: ['config'],
+  queue: ['database', 'protocol'],
+  http: ['database', 'protocol'],
+  encryption: ['config', 'database'],
+  limits: ['clock'],
+  audit: ['clock', 'database', 'identifiers', 'queue'],
+  access: ['audit', 'config', 'http', 'protocol'],
+  keys: ['access', 'audit', 'clock', 'config', 'database', 'encryption', 'http', 'protocol', 'queue'],
+  scopes: ['access', 'audit', 'config', 'database', 'encryption', 'http', 'protocol'],
+  clients: ['access', 'audit', 'clock', 'config', 'database', 'encryption', 'http', 'protocol', 'queue', 'scopes'],
+  token: [
+    ...[
+      'access',
+      'audit',
+      'clock',
+      'clients',
+      'config',
+      'database',
+      'http',
+      'identifiers',
+      'keys',
+      'limits',
+      'protocol',
+    ],
+    ...['queue', 'scopes'],
+  ],
+  health: ['access', 'clock', 'database', 'keys', 'queue'],
+};
+
+/** Modules inside a module, with an index.ts of their own. */
+const nested = ['database/embedded', 'clients/authentication'];
+
+/** The files that put the modules together; nothing imports them but each other, and tests. */
+const composition = '^src/[^/]+\\.ts$';
+
+/** Tests beside the source may also use what the tests share. */
+const spec = '\\.spec\\.ts$';
+
+/** What `protocol/` does without: frameworks, databases, the network, files, time. */
+const machinery =
+  '^(node:)?(child_process|cluster|dgram|dns|fs|http|http2|https|net|os|process|timers|tls|worker_threads)(/|$)';
+
+const alternatives = (names) => (names.length === 0 ? '' : `(${names.join('|')})/`);
+
+/** One rule for each module: of src/ it reaches itself and what its line allows. */
+const arrows = Object.entries(modules).map(([name, allowed]) => ({
+  name: `arrows-of-${name}`,
+  comment: `${name}/ may import ${allowed.length === 0 ? 'nothing else of src/' : allowed.join(', ')}.`,
+  severity: 'error',
+  from: { path: `^src/${name}/` },
+  to: { path: '^src/', pathNot: `^src/${alternatives([name, ...allowed])}` },
+}));
+
+module.exports = {
+  forbidden: [
+    ...arrows,
+    {
+      name: 'module-without-a-line',
+      comment: 'Each module of src/ has its line in `modules`.',
+      severity: 'error',
+      from: { path: '^src/[^/]+/', pathNot: `^src/${alternatives(Object.keys(modules))}` },
+      to: { path: '.' },
+    },
+    {
+      name: 'module-by-its-index',
+      comment: 'A module is entered through its index.ts.',
+      severity: 'error',
+      from: { path: '^src/([^/]+)/' },
+      to: { path: '^src/[^/]+/', pathNot: '^src/($1/|[^/]+/index\\.ts$)' },
+    },
+    {
+      name: 'composition-by-index',
+      comment:
+        'The composing files enter modules through index.ts too; main.ts also the supervisor of the embedded database.',
+      severity: 'error',
+      from: { path: composition },
+      to: { path: '^src/[^/]+/', pathNot: '^src/([^/]+|database/embedded)/index\\.ts$' },
+    },
+    {
+      name: 'nested-module-by-its-index',
+      comment: 'So is a module inside a module.',
+      severity: 'error',
+      from: { path: '^(src|migrations)/', pathNot: `^src/${alternatives(nested)}` },
+      to: { path: `^src/${alternatives(nested)}`, pathNot: '/index\\.ts$' },
+    },
+    {
+      name: 'supervisor-alone',
+      comment:
+        'The embedded database is a program of its own to the rest: only main.ts starts it, and it imports nothing of src/.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(main\\.ts$|database/embedded/)' },
+      to: { path: '^src/database/embedded/' },
+    },
+    {
+      name: 'supervisor-imports-nothing',
+      comment: 'The tests start it before anything else is there.',
+      severity: 'error',
+      from: { path: '^src/database/embedded/' },
+      to: { path: '^src/', pathNot: '^src/database/embedded/' },
+    },
+    {
+      name: 'composition-on-top',
+      comment: 'No module knows the application that it is part of.',
+      severity: 'error',
+      from: { path: '^(src/[^/]+/|migrations/)' },
+      to: { path: composition },
+    },
+    {
+      name: 'protocol-is-pure',
+      comment: 'protocol/ is what the specifications say: functions of their arguments, on ipaddr.js at most.',
+      severity: 'error',
+      from: { path: '^src/protocol/', pathNot: spec },
+      to: { path: `(${machinery}|node_modules/(?!ipaddr\\.js/))` },
+    },
+    {
+      name: 'migrations-stand-alone',
+      comment: 'A migration says what the database became then; code that changes later must not change it.',
+      severity: 'error',
+      from: { path: '^migrations/', pathNot: spec },
+      to: { path: '^(src|test|bench|scripts)/' },
+    },
+    {
+      name: 'migrations-by-their-index',
+      comment: 'Only the data source knows the migrations.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: spec },
+      to: { path: '^migrations/', pathNot: '^migrations/index\\.ts$' },
+    },
+    {
+      name: 'migrations-of-the-data-source',
+      comment: 'Only the data source knows the migrations.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/database/data-source\\.ts$' },
+      to: { path: '^migrations/' },
+    },
+    {
+      name: 'production-knows-no-test',
+      comment: 'What runs in production imports neither tests nor benchmarks nor scripts.',
+      severity: 'error',
+      from: { path: '^(src|migrations)/', pathNot: spec },
+      to: { path: `(^(test|bench|scripts)/|${spec})` },
+    },
+    {
+      name: 'production-without-dev-dependencies',
+      comment: '`npm ci --omit=dev` must be enough to run.',
+      severity: 'error',
+      from: { path: '^(src|migrations)/', pathNot: spec },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['npm', 'type-only'] },
+    },
+    {
+      name: 'declared-dependencies',
+      comment: 'A package that is imported stands in package.json.',
+      severity: 'error',
+      from: { path: '.' },
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+    },
+    {
+      name: 'tests-by-the-front-door',
+      comment:
+        'e2e and conformance tests judge the server over HTTP; what they look up beside that, they look up like anybody else.',
+      severity: 'error',
+      from: { path: '^test/(e2e|conformance)/' },
+      to: { path: '^(src|migrations)/', pathNot: '^src/(app\\.setup\\.ts$|[^/]+/index\\.ts$|database/embedded/)' },
+    },
+    {
+      name: 'no-cycles',
+      comment: 'Neither at run time nor among types.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'resolvable',
+      comment: 'Every import leads somewhere; the child process of one test is copied beside what it imports.',
+      severity: 'error',
+      from: { pathNot: '^test/support/embedded-postgres-child\\.mjs$' },
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'no-deprecated-core',
+      comment: 'Parts of Node.js that are on their way out.',
+      severity: 'error',
+      from: {},
+      to: { dependencyTypes: ['deprecated'] },
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+      extensions: ['.ts', '.js', '.mjs', '.d.mts'],
+    },
+  },
+};
