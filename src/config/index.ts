@@ -1,14 +1,5 @@
-export {
-  BootstrapConfig,
-  type Config,
-  DatabaseConfig,
-  EventConfig,
-  KeyConfig,
-  QueueConfig,
-  ServerConfig,
-  TokenConfig,
-} from './config.js';
+export { BootstrapConfig, type Config, DatabaseConfig, KeyConfig, ServerConfig, TokenConfig } from './config.js';
 export { ConfigModule } from './config.module.js';
 export { ConfigurationError, type ConfigurationFault } from './configuration-error.js';
 export { Secret } from './secret.js';
-export { environmentVariables, loadConfig, type LoadedConfig } from './env.js';
+export { loadConfig, type LoadedConfig } from './env.js';

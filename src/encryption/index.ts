@@ -6,5 +6,4 @@ export { EnvKeyWrapper } from './env-key-wrapper.js';
 export { type Envelope, openEnvelope, type Place, sealEnvelope } from './envelope.js';
 export { loadKeyEncryptionKey } from './key-encryption-key.js';
 export { KeyWrapper } from './key-wrapper.js';
-export { loadRootKey } from './root-key.js';
 export { assertWrappedBy, lockKeyCreation, wrongKeyEncryptionKey } from './stored-keys.js';
