@@ -14,7 +14,7 @@ const modules = {
   http: ['database', 'protocol'],
   encryption: ['config', 'database'],
   limits: ['clock'],
-  audit: ['clock', 'database', 'identifiers', 'queue'],
+  audit: ['clock', 'database', 'identifiers', 'limits', 'queue'],
   access: ['audit', 'config', 'http', 'protocol'],
   keys: ['access', 'audit', 'clock', 'config', 'database', 'encryption', 'http', 'protocol', 'queue'],
   scopes: ['access', 'audit', 'config', 'database', 'encryption', 'http', 'protocol'],

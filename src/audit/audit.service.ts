@@ -1,9 +1,11 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Clock } from '../clock/index.js';
 import { GroupCommit, Postgres } from '../database/index.js';
 import { newUuid } from '../identifiers/index.js';
+import { networkOf, TokenBuckets } from '../limits/index.js';
 import type { AuditEntry, AuditRefusal } from './audit-entry.js';
+import { RefusalFlood } from './refusal-flood.js';
 
 const insertEntries = `
   INSERT INTO audit_log (id, occurred_at, action, success, actor_client_id, target_type, target_id, ip_address,
@@ -16,6 +18,12 @@ const insertEntries = `
 
 type Row = readonly unknown[];
 
+/** Refusals per minute and network that get an entry each; what comes on top is counted (security.md U-11). */
+const refusalsPerMinute = 5_000;
+
+/** Milliseconds between two summaries of what was counted. */
+const summaryMs = 10_000;
+
 /** Longest text that an entry keeps of anything a stranger can choose (ASVS 16.4.1). */
 const maxTextLength = 256;
 
@@ -24,8 +32,12 @@ const maxTextLength = 256;
  * its own, together with the refusals of the same moment.
  */
 @Injectable()
-export class Audit {
+export class Audit implements OnModuleInit, OnApplicationShutdown {
+  private readonly logger = new Logger('audit');
   private readonly refusals: GroupCommit<Row, undefined>;
+  private readonly written = new TokenBuckets(10_000);
+  private readonly flood = new RefusalFlood();
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(
     @Inject(Clock) private readonly clock: Clock,
@@ -41,17 +53,50 @@ export class Audit {
     });
   }
 
+  onModuleInit(): void {
+    this.timer = setInterval(() => void this.summarise(), summaryMs).unref();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    clearInterval(this.timer);
+    await this.summarise();
+  }
+
   /** Adds the entry of a change that succeeds when `tx` commits. */
   async record(tx: EntityManager, entry: AuditEntry): Promise<void> {
     await tx.query(insertEntries, columns([this.row(entry, true, null)]));
   }
 
   /**
-   * Adds the entry of a refused request; resolves once it is durable.
+   * Adds the entry of a refused request; resolves once it is durable. Of a network that is refused too often, the refusals are
+   * counted instead.
    *
    * @throws DatabaseUnavailable when it cannot be written
    */
   async recordRefusal(refusal: AuditRefusal): Promise<void> {
+    const network = networkOf(refusal.origin?.ipAddress);
+    if (this.written.take(network, refusalsPerMinute, this.clock.now()) > 0) this.countRefusal(refusal);
+    else await this.write(refusal);
+  }
+
+  /** Counts a refused request: the refusals of ten seconds that are alike get one entry together. */
+  countRefusal(refusal: AuditRefusal): void {
+    this.flood.count(refusal);
+  }
+
+  private async summarise(): Promise<void> {
+    for (const { refusal, count } of this.flood.drain()) {
+      try {
+        await this.write({ ...refusal, details: { aggregated: true, count } });
+      } catch (error) {
+        this.flood.count(refusal, count);
+        const reason = error instanceof Error ? error.message : 'unknown';
+        this.logger.warn(`refusals that were counted are kept until they can be written: ${reason}`);
+      }
+    }
+  }
+
+  private async write(refusal: AuditRefusal): Promise<void> {
     await this.refusals.add(this.row(refusal, false, refusal.error));
   }
 

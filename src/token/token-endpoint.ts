@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Audit, type RequestOrigin } from '../audit/index.js';
+import { Audit, type AuditRefusal, type RequestOrigin } from '../audit/index.js';
 import { ClientAuthenticator, type ClientSnapshot, ClientSnapshots, ClientUsage } from '../clients/index.js';
 import { Clock } from '../clock/index.js';
 import { DatabaseUnavailable } from '../database/index.js';
@@ -16,7 +16,6 @@ import {
 import { type RegisteredScopes, ScopeRegistry } from '../scopes/index.js';
 import type { Grant, TokenResponse } from './grants/grant.js';
 import { Grants } from './grants/grants.js';
-import { SuppressedRefusals } from './suppressed-refusals.js';
 
 /** Clients that change faster than this many decisions can follow are asked to come again. */
 const maxDecisions = 8;
@@ -51,7 +50,6 @@ export class TokenEndpoint {
     @Inject(Grants) private readonly grants: Grants,
     @Inject(Limits) private readonly limits: Limits,
     @Inject(Audit) private readonly audit: Audit,
-    @Inject(SuppressedRefusals) private readonly suppressed: SuppressedRefusals,
     @Inject(Clock) private readonly clock: Clock,
   ) {}
 
@@ -72,19 +70,17 @@ export class TokenEndpoint {
   async refused(error: OAuthError, origin: RequestOrigin, clientId?: string, grantType?: string): Promise<OAuthError> {
     const wait = error.code === 'invalid_client' ? this.limits.failed(clientId ?? '', origin.ipAddress) : 0;
     const answer = wait === 0 ? error : temporarilyUnavailable(429, wait, error);
-    if (answer.status === 429) {
-      this.suppressed.count(origin, clientId);
-      return answer;
-    }
-    await this.audit.recordRefusal({
+    const refusal: AuditRefusal = {
       action: 'token.denied',
       actorClientId: clientId,
       targetType: clientId === undefined ? undefined : 'client',
       targetId: clientId,
       origin,
-      details: { reason: error.reason, grant_type: grantType?.slice(0, 64) },
-      error: error.code,
-    });
+      details: { reason: answer.reason, grant_type: grantType?.slice(0, 64) },
+      error: answer.code,
+    };
+    if (answer.status === 429) this.audit.countRefusal(refusal);
+    else await this.audit.recordRefusal(refusal);
     return answer;
   }
 

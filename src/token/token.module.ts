@@ -9,7 +9,6 @@ import { AccessTokenWriter } from './access-token.writer.js';
 import { ClientCredentialsGrant } from './grants/client-credentials.grant.js';
 import { Grants } from './grants/grants.js';
 import { MetadataController } from './metadata.controller.js';
-import { SuppressedRefusals } from './suppressed-refusals.js';
 import { TokenEndpoint } from './token-endpoint.js';
 import { TokenPartitions } from './token-partitions.js';
 import { DatabaseTokenStatus } from './token-status.js';
@@ -24,7 +23,6 @@ import { TokenController } from './token.controller.js';
     AccessTokenWriter,
     ClientCredentialsGrant,
     Grants,
-    SuppressedRefusals,
     TokenEndpoint,
     TokenPartitions,
     { provide: TokenStatus, useClass: DatabaseTokenStatus },
