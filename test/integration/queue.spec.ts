@@ -185,7 +185,10 @@ describe.each(['redis', 'postgres'] as const)('the queue on %s', (kind) => {
     const queues = await Promise.all(Array.from({ length: 4 }, () => newBackend().openQueue('crowd')));
     const names = Array.from({ length: 20 }, (_, index) => `job-${index}`);
     await Promise.all(names.flatMap((name) => queues.map((queue) => queue.schedule(name, 3_600))));
-    expect(await queues[0]?.counts()).toEqual({ waiting: names.length, active: 0, delayed: 0, failed: 0 });
+    const counts = await queues[0]?.counts();
+    // Who comes second may move a job from its first due time to the next one; there is never a second job.
+    expect((counts?.waiting ?? 0) + (counts?.delayed ?? 0)).toBe(names.length);
+    expect(counts).toMatchObject({ active: 0, failed: 0 });
   });
 
   given('leaves a schedule alone that is already so, and changes its interval', async () => {
