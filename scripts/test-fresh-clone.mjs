@@ -1,12 +1,14 @@
 // `npm run test:fresh-clone`: clones what is committed into a temporary directory and does there what the README says: installs
 // and starts it, pastes the lines of "First token in one minute" and the command that the server prints, and ends it by
-// SIGTERM. Run by root, it does all of it once more as another user. With --with-tests the last clone also runs `npm test`.
+// SIGTERM. Run by root, it does all of it once more as another user. With --with-tests, the last of them also runs `npm test`, on
+// the paths that follow, if any.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fail, freePort, outputOf, plainEnvironment, run, runScript, say, startServer } from './support/commands.mjs';
 
 const project = dirname(import.meta.dirname);
-const withTests = process.argv.includes('--with-tests');
+const testsAt = process.argv.indexOf('--with-tests');
+const testPaths = testsAt < 0 ? undefined : process.argv.slice(testsAt + 1);
 
 /** Tests that hang are tests that fail. */
 const TEST_LIMIT_MS = 15 * 60 * 1000;
@@ -22,7 +24,7 @@ await runScript('signet-fresh-clone', async (directory) => {
   const accounts = process.getuid?.() === 0 ? [undefined, nobody] : [undefined];
   for (const account of accounts) {
     const last = account === accounts.at(-1);
-    await tryClone(join(directory, account?.name ?? 'self'), account, registry, withTests && last);
+    await tryClone(join(directory, account?.name ?? 'self'), account, registry, last ? testPaths : undefined);
   }
   if (accounts.length === 1) say('not run by root: the ordinary user was tried, root was not');
 });
@@ -48,7 +50,8 @@ async function tryClone(directory, account, registry, tests) {
   await pasteGreeting(server.output, options);
   await server.abandon();
   await restart(clone, readme, { ...options, port });
-  if (tests) await run('npm', ['test'], { ...options, env: { ...env, CI: 'true' }, timeout: TEST_LIMIT_MS });
+  if (tests !== undefined)
+    await run('npm', ['test', '--', ...tests], { ...options, env: { ...env, CI: 'true' }, timeout: TEST_LIMIT_MS });
 }
 
 /** What was made at the first start is there after it, and who stops the server itself sees that it ended well. */

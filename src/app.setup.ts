@@ -13,9 +13,9 @@ import {
   FastLane,
   type HttpParts,
   NestLogger,
+  OpenAnswers,
   PreparedDocuments,
 } from './http/index.js';
-import { OpenAnswers } from './open-answers.js';
 import { defaultQueuePrefix } from './queue/index.js';
 
 /** A server that answers. */

@@ -5,6 +5,7 @@ export { createFastifyAdapter, type HttpOptions } from './fastify-adapter.js';
 export { FastLane, type FastRequest } from './fast-lane.js';
 export { HttpModule, type HttpParts } from './http.module.js';
 export { createLogger, NestLogger } from './logger.js';
+export { OpenAnswers } from './open-answers.js';
 export { PreparedDocument, PreparedDocuments } from './prepared-document.js';
 export { Refusals } from './refusals.js';
 export { pathOf } from './request-path.js';

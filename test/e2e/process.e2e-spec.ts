@@ -419,6 +419,17 @@ describe('a server with a database outside', () => {
     expect(servers.filter(({ server }) => /"level":"(error|fatal)"/.test(server.stdout))).toEqual([]);
   });
 
+  it('is migrated by a command of its own, once', async () => {
+    const { env } = await surroundings(createTestDatabase);
+    const run = async () => {
+      const command = build.start({ env, cwd: emptyDirectory(), program: 'migrate' });
+      expect(await command.exited).toBe(0);
+      return command.stdout;
+    };
+    expect(await run()).toMatch(/^(migrated: [A-Z]\w+\n)+$/);
+    expect(await run()).toBe('nothing to migrate\n');
+  });
+
   it('Z-19: answers what it has begun when SIGTERM comes, and takes nothing new', async () => {
     const { url, env, admin } = await surroundings();
     const server = await startReady(env);

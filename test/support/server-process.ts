@@ -19,6 +19,8 @@ export interface ServerProcessOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Its working directory; what the environment leaves out is taken from there. */
   readonly cwd: string;
+  /** Which program; the server, unless it is named. */
+  readonly program?: 'main' | 'migrate';
 }
 
 /**
@@ -40,7 +42,7 @@ export class ServerBuild {
 
   /** Starts a server; whether it gets ready is for the caller to see. */
   start(options: ServerProcessOptions): ServerProcess {
-    const server = new ServerProcess(join(this.directory, 'src', 'main.js'), options);
+    const server = new ServerProcess(join(this.directory, 'src', `${options.program ?? 'main'}.js`), options);
     this.processes.push(server);
     return server;
   }
