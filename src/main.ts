@@ -21,6 +21,9 @@ function stopOnSignal(server: RunningServer, embedded: EmbeddedPostgres | undefi
     process.on(signal, () => void stop().catch(() => process.exit(1)));
 }
 
+// Without a listener Node.js answers this signal by opening its inspector, and with it the memory of the process.
+process.on('SIGUSR1', () => undefined);
+
 await runCommand(async ({ config, postgresUrl, embedded }) => {
   const server = await startApp(config, postgresUrl);
   stopOnSignal(server, embedded);

@@ -49,6 +49,8 @@ export async function measureRound(load, targets, signers, ms) {
   const signatures = { alone: [], 'both cores': [] };
   for (const { server, connections, signature } of plan) {
     if (signature === undefined) {
+      // A server that has just been idle answers more slowly for a while: its code has left the caches.
+      await loadWindow(load, targets[server], { connections, ms: ms / 3 });
       windows[windowName(server, connections)] = await loadWindow(load, targets[server], { connections, ms });
     } else {
       const busy = signature === 'alone' ? signers.slice(0, 1) : signers;

@@ -164,6 +164,7 @@ const unsafeNodeOptions = [
   '--tls-min-v1.0',
   '--tls-min-v1.1',
   '--report-on',
+  '--abort-on-uncaught-exception',
 ];
 
 /** Options of Node.js that would show the memory of the process to others or weaken TLS. */
