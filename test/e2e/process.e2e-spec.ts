@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync } from 'node:fs';
@@ -136,15 +136,24 @@ describe('a server with its own PostgreSQL', () => {
     expect(statSync(file()).mode & 0o777).toBe(0o600);
     expect(statSync(join(cwd, 'data')).mode & 0o077).toBe(0);
     expect(server.output).not.toContain(credentials().client_secret.slice(-12));
-
-    const pasted = await promisify(execFile)('/bin/sh', ['-c', lines[3]!], { cwd });
-    expect(JSON.parse(pasted.stdout)).toEqual({
-      access_token: expect.any(String),
-      token_type: 'Bearer',
-      expires_in: 600,
-      scope: 'admin:full',
-    });
   });
+
+  const pasting = 'prints a curl that works when pasted';
+  // Where there is no curl the test is reported as todo; in CI it fails instead.
+  if (spawnSync('curl', ['--version']).status !== 0 && process.env['CI'] !== 'true') {
+    it.todo(`${pasting} (curl is not installed)`);
+  } else {
+    it(pasting, async () => {
+      const line = told(server.stdout).find((text) => text.startsWith('  curl ')) ?? '';
+      const pasted = await promisify(execFile)('/bin/sh', ['-c', line], { cwd });
+      expect(JSON.parse(pasted.stdout)).toEqual({
+        access_token: expect.any(String),
+        token_type: 'Bearer',
+        expires_in: 600,
+        scope: 'admin:full',
+      });
+    });
+  }
 
   it('ends with 0 on SIGTERM and takes PostgreSQL along; the next start says no more than where it is', async () => {
     const postgres = postmasterPid(join(cwd, 'data'));
