@@ -3,6 +3,9 @@ import { Scopes1795219201000 } from './1795219201000-scopes.js';
 import { Clients1795219202000 } from './1795219202000-clients.js';
 import { Audit1795219203000 } from './1795219203000-audit.js';
 import { AccessTokens1795219204000 } from './1795219204000-access-tokens.js';
+import { Outbox1795219205000 } from './1795219205000-outbox.js';
+import { TokenLife1795219206000 } from './1795219206000-token-life.js';
+import { KeyLife1795219207000 } from './1795219207000-key-life.js';
 
 /** Every migration in the order it runs. A released migration is never edited. */
 export const migrations = [
@@ -11,4 +14,7 @@ export const migrations = [
   Clients1795219202000,
   Audit1795219203000,
   AccessTokens1795219204000,
+  Outbox1795219205000,
+  TokenLife1795219206000,
+  KeyLife1795219207000,
 ];

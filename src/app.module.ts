@@ -11,7 +11,9 @@ import { DataKeyEntity, EncryptionModule } from './encryption/index.js';
 import { HealthModule, SigningKeyStatus } from './health/index.js';
 import { ErrorFilter, HttpModule, type HttpParts, Refusals } from './http/index.js';
 import { KeyRing, KeysModule, SigningKeyEntity } from './keys/index.js';
+import { EventEntity, OutboxModule } from './outbox/index.js';
 import { QueueModule } from './queue/index.js';
+import { ReplayModule, SingleUseEntity } from './replay/index.js';
 import { ScopeEntity, ScopesModule } from './scopes/index.js';
 import { AccessTokenEntity, TokenModule } from './token/index.js';
 
@@ -23,8 +25,10 @@ export const entities = [
   ClientEntity,
   ClientSecretEntity,
   DataKeyEntity,
+  EventEntity,
   ScopeEntity,
   SigningKeyEntity,
+  SingleUseEntity,
 ];
 
 /** What exists before Nest does. */
@@ -58,6 +62,8 @@ export class AppModule {
         }),
         EncryptionModule,
         AuditModule,
+        OutboxModule,
+        ReplayModule,
         KeysModule,
         ScopesModule,
         ClientsModule,

@@ -56,6 +56,27 @@ export class ClientEntity {
   @Column('boolean', { name: 'dpop_bound_access_tokens', default: false })
   dpopBoundAccessTokens: boolean;
 
+  @Column('integer', { name: 'refresh_token_grace_seconds', nullable: true })
+  refreshTokenGraceSeconds: number | null;
+
+  @Column('text', { name: 'tls_client_auth_subject_dn', nullable: true })
+  tlsClientAuthSubjectDn: string | null;
+
+  @Column('text', { name: 'tls_client_auth_san_dns', nullable: true })
+  tlsClientAuthSanDns: string | null;
+
+  @Column('text', { name: 'tls_client_auth_san_uri', nullable: true })
+  tlsClientAuthSanUri: string | null;
+
+  @Column('text', { name: 'tls_client_auth_san_ip', nullable: true })
+  tlsClientAuthSanIp: string | null;
+
+  @Column('text', { name: 'tls_client_auth_san_email', nullable: true })
+  tlsClientAuthSanEmail: string | null;
+
+  @Column('boolean', { name: 'tls_client_certificate_bound_access_tokens', default: false })
+  tlsClientCertificateBoundAccessTokens: boolean;
+
   @Column('text', { name: 'allowed_networks', array: true })
   allowedNetworks: string[];
 

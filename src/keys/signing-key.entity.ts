@@ -7,6 +7,7 @@ import type { SigningAlg, SigningKeyStatus } from './signing-key.js';
 @Check('signing_keys_alg_check', `alg IN ('RS256', 'ES256')`)
 @Check('signing_keys_status_check', `status IN ('pending', 'active', 'retiring', 'retired', 'revoked')`)
 @Index('signing_keys_one_active_per_alg', ['alg'], { unique: true, where: `status = 'active'` })
+@Index('signing_keys_one_pending_per_alg', ['alg'], { unique: true, where: `status = 'pending'` })
 export class SigningKeyEntity {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'signing_keys_pkey' })
   kid: string;
@@ -40,4 +41,15 @@ export class SigningKeyEntity {
 
   @Column('timestamptz', { name: 'expires_at', nullable: true })
   expiresAt: Date | null;
+
+  /** When a pending key begins to sign. */
+  @Column('timestamptz', { name: 'activates_at', nullable: true })
+  activatesAt: Date | null;
+
+  /** When it ceased to sign. */
+  @Column('timestamptz', { name: 'retiring_at', nullable: true })
+  retiringAt: Date | null;
+
+  @Column('timestamptz', { name: 'revoked_at', nullable: true })
+  revokedAt: Date | null;
 }

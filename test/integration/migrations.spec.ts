@@ -48,6 +48,27 @@ const rowsOfThatTime: Readonly<Record<string, readonly string[]>> = {
      VALUES ('019a0000-0000-7000-8000-000000000002', '2026-01-01T12:00Z', decode(repeat('cd', 32), 'hex'), 'billing', 2,
        'kid-1', 'manage:orders', '{https://api.example.com}', '2026-01-01T11:50Z')`,
   ],
+  Outbox1795219205000: [
+    `INSERT INTO events (id, source, source_id, type, subject, data, occurred_at)
+     VALUES ('019a0000-0000-7000-8000-000000000003', 'https://signet.example.com', '019a0000-0000-7000-8000-000000000003',
+       'oauth.client.disabled', 'billing', '{"client_id":"billing","epoch":"2"}', '2026-01-01T11:50Z')`,
+  ],
+  TokenLife1795219206000: [
+    `INSERT INTO client_token_cuts (client_id, client_epoch, reason) VALUES ('billing', 1, 'client_disabled')`,
+    `UPDATE clients SET refresh_token_grace_seconds = 10, tls_client_auth_subject_dn = 'CN=billing' WHERE client_id = 'billing'`,
+    `INSERT INTO refresh_families (id, client_id, client_epoch, scope, audience, jkt, expires_at)
+     VALUES ('019a0000-0000-7000-8000-000000000004', 'billing', 2, '{manage:orders}', '{https://api.example.com}', 'jkt', now())`,
+    `INSERT INTO refresh_tokens (token_id, family_id, generation, hash, salt, expires_at)
+     VALUES ('abcdefgh', '019a0000-0000-7000-8000-000000000004', 0, decode(repeat('ef', 32), 'hex'), '\\x05', now())`,
+    `INSERT INTO refresh_family_tokens (family_id, jti, expires_at)
+     VALUES ('019a0000-0000-7000-8000-000000000004', '019a0000-0000-7000-8000-000000000002', '2026-01-01T12:00Z')`,
+    `INSERT INTO single_use (purpose, owner, hash, expires_at)
+     VALUES ('client_assertion', 'billing', decode(repeat('01', 32), 'hex'), now())`,
+  ],
+  KeyLife1795219207000: [
+    `INSERT INTO signing_keys (kid, alg, status, public_jwk, activates_at) VALUES ('kid-2', 'RS256', 'pending', '{"kty":"RSA"}', now())`,
+    `UPDATE signing_keys SET revoked_at = now() WHERE status = 'revoked'`,
+  ],
 };
 
 let database: TestDatabase;

@@ -1,0 +1,3 @@
+export { EventEntity } from './event.entity.js';
+export { OutboxModule } from './outbox.module.js';
+export { Outbox } from './outbox.service.js';

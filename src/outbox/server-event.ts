@@ -1,0 +1,39 @@
+/**
+ * What this server tells of itself (http-api.md "Events"). Thin notices: identifiers, never a secret, hash, token or assertion.
+ *
+ * `epoch` is the client's count of token cuts after the change: "forget what you know about this client below it".
+ */
+export type ServerEvent =
+  | {
+      readonly type:
+        | 'oauth.client.created'
+        | 'oauth.client.updated'
+        | 'oauth.client.disabled'
+        | 'oauth.client.enabled'
+        | 'oauth.client.deleted';
+      readonly subject: string;
+      readonly data: { readonly client_id: string; readonly epoch: string; readonly changed?: readonly string[] };
+    }
+  | {
+      readonly type: 'oauth.client.secret_regenerated';
+      readonly subject: string;
+      readonly data: { readonly client_id: string; readonly secret_id: string };
+    }
+  | {
+      /** One token where there is a `jti`; else every token of the client that is older than `epoch`. */
+      readonly type: 'oauth.token.revoked';
+      readonly subject: string;
+      readonly data: {
+        readonly client_id: string;
+        readonly jti?: string;
+        readonly expires_at?: string;
+        readonly epoch?: string;
+        readonly reason: string;
+      };
+    }
+  | {
+      readonly type: 'oauth.key.rotated' | 'oauth.key.revoked';
+      readonly subject: string;
+      /** `kid`: the key that the event is about; for a rotation the one that signs from now on. */
+      readonly data: { readonly kid: string; readonly alg: string; readonly previous_kid?: string };
+    };
