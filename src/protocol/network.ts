@@ -44,6 +44,11 @@ export function cidrContains(networks: readonly Cidr[], address: string): boolea
   return networks.some((network) => contains(network, plain));
 }
 
+/** The bytes of an address that stands alone, 4 or 16; `null` if it is none. */
+export function addressBytes(text: string): readonly number[] | null {
+  return text.length > MAX_TEXT_LENGTH ? null : (parseAddress(text)?.toByteArray() ?? null);
+}
+
 function contains(network: Cidr, address: Address): boolean {
   if (network.address.kind() !== address.kind()) return false;
   return address.match(network.address, network.prefixLength);
