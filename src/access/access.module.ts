@@ -3,11 +3,12 @@ import { DiscoveryModule } from '@nestjs/core';
 import { PassportModule } from '@nestjs/passport';
 import { BearerStrategy } from './bearer.strategy.js';
 import { RouteDeclarations } from './route-declarations.js';
+import { SenderConstraint } from './sender-constraint.js';
 
-/** Verification of bearer tokens and the check that every route says who may call it. */
+/** Verification of access tokens and the check that every route says who may call it. */
 @Module({
   imports: [PassportModule, DiscoveryModule],
-  providers: [BearerStrategy, RouteDeclarations],
+  providers: [BearerStrategy, RouteDeclarations, SenderConstraint],
   exports: [BearerStrategy],
 })
 export class AccessModule {}

@@ -28,7 +28,7 @@ export class AuditedRefusals extends Refusals {
       targetType: 'route',
       targetId: `${request.method} ${request.routeOptions.url ?? pathOf(request)}`,
       origin: originOf(request),
-      details: { params: request.params, status },
+      details: { params: request.params, status, reason: request.refusalReason },
       error: errorWord[status] ?? 'refused',
     });
   }
@@ -36,8 +36,14 @@ export class AuditedRefusals extends Refusals {
 
 /** A body too large, a method that is not taken: HTTP refuses before any handler is asked. */
 function actionBeforeGuard(request: FastifyRequest, fault: OAuthError | Problem): AuditAction | undefined {
-  return fault instanceof Problem && pathOf(request) === '/oauth/token' ? 'token.denied' : undefined;
+  return fault instanceof Problem ? oauthActions[pathOf(request)] : undefined;
 }
+
+const oauthActions: Readonly<Record<string, AuditAction>> = {
+  '/oauth/token': 'token.denied',
+  '/oauth/introspect': 'token.introspection_denied',
+  '/oauth/revoke': 'token.revocation_denied',
+};
 
 const errorWord: Readonly<Record<number, string>> = {
   400: 'invalid_request',

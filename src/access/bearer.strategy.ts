@@ -7,12 +7,10 @@ import { ServerConfig } from '../config/index.js';
 import { ACCESS_TOKEN_TYPE, isCompactJws } from '../protocol/index.js';
 import type { Caller } from './caller.js';
 import { TokenStatus, VerificationKeys } from './ports.js';
+import { presentedToken } from './presented-token.js';
+import { InvalidAccessToken } from './refused-token.js';
 import { originOf } from './request-context.js';
-
-/** Why a bearer token was refused; a caller learns only `invalid_token`. */
-export class InvalidBearerToken extends Error {
-  override readonly name = 'InvalidBearerToken';
-}
+import { SenderConstraint } from './sender-constraint.js';
 
 /** Seconds by which the clocks of two of our processes may differ. */
 const clockToleranceSeconds = 5;
@@ -24,12 +22,13 @@ interface AccessTokenPayload {
   readonly scope: string;
   readonly jti: string;
   readonly exp: number;
+  readonly cnf?: unknown;
 }
 
 /**
- * Verifies a bearer token of this server (RFC 9068 §4, RFC 8725 §3): `typ`, `iss`, `aud` and `alg` are compared with what the
+ * Verifies an access token of this server (RFC 9068 §4, RFC 8725 §3): `typ`, `iss`, `aud` and `alg` are compared with what the
  * configuration says, the key is looked up by `kid` in our own ring and brings its one algorithm, every claim we rely on must
- * be there, and the token must still be live in the database.
+ * be there, who sends it must be whom it is bound to, and the token must still be live in the database.
  *
  * jose decides; passport-jwt then checks the signature again with the key that jose used.
  */
@@ -39,9 +38,11 @@ export class BearerStrategy extends PassportStrategy(Strategy, 'bearer') {
     @Inject(ServerConfig) server: ServerConfig,
     @Inject(VerificationKeys) keys: VerificationKeys,
     @Inject(TokenStatus) private readonly tokens: TokenStatus,
+    @Inject(SenderConstraint) private readonly senders: SenderConstraint,
   ) {
     const options: StrategyOptionsWithRequest = {
-      jwtFromRequest: (request: { headers: { authorization?: string } }) => bearerToken(request.headers.authorization),
+      jwtFromRequest: (request: { headers: { authorization?: string } }) =>
+        presentedToken(request.headers.authorization)?.token ?? null,
       secretOrKeyProvider: (
         _request: unknown,
         token: string,
@@ -64,7 +65,12 @@ export class BearerStrategy extends PassportStrategy(Strategy, 'bearer') {
 
   /** Called with the verified claims; the caller it returns is what handlers see. */
   async validate(request: FastifyRequest, payload: AccessTokenPayload): Promise<Caller> {
-    if (!(await this.tokens.isActive(payload.jti, payload.exp))) throw new InvalidBearerToken('not live');
+    const presented = presentedToken(request.headers.authorization);
+    if (presented === undefined) throw new InvalidAccessToken('unverifiable');
+    const proof = this.senders.confirm(request, presented, payload.cnf);
+    if (!(await this.tokens.isActive(payload.jti, payload.exp))) throw new InvalidAccessToken('not_live');
+    // The last of all: a request that is refused for another reason leaves its proof unused.
+    await this.senders.use(proof);
     return {
       clientId: payload.client_id,
       scopes: payload.scope === '' ? [] : payload.scope.split(' '),
@@ -74,22 +80,12 @@ export class BearerStrategy extends PassportStrategy(Strategy, 'bearer') {
   }
 }
 
-/** The token of `Authorization: Bearer …` (RFC 6750 §2.1); the scheme is case-insensitive. `null`: none was sent. */
-function bearerToken(authorization: string | undefined): string | null {
-  if (authorization === undefined) return null;
-  // RFC 6750 §3.1: another way of authenticating is no token, and gets the bare challenge.
-  if (!/^bearer( |$)/i.test(authorization)) return null;
-  const match = /^bearer +([^ ]+)$/i.exec(authorization);
-  // Something was sent that cannot be a token: an empty one is refused as invalid, not taken for absent.
-  return match?.[1] ?? '-';
-}
-
 async function verificationKey(token: string, issuer: string, keys: VerificationKeys) {
-  if (!isCompactJws(token)) throw new InvalidBearerToken('not a compact JWS');
+  if (!isCompactJws(token)) throw new InvalidAccessToken('unverifiable');
   try {
     const { kid } = decodeProtectedHeader(token);
     const key = kid === undefined ? undefined : keys.byKid(kid);
-    if (key === undefined) throw new InvalidBearerToken('unknown kid');
+    if (key === undefined) throw new InvalidAccessToken('unverifiable');
     const { payload } = await jwtVerify(token, key.publicKey, {
       algorithms: [key.alg],
       typ: ACCESS_TOKEN_TYPE,
@@ -100,11 +96,11 @@ async function verificationKey(token: string, issuer: string, keys: Verification
       clockTolerance: clockToleranceSeconds,
     });
     for (const claim of ['sub', 'jti', 'client_id', 'scope']) {
-      if (typeof payload[claim] !== 'string') throw new InvalidBearerToken(`${claim} is not a string`);
+      if (typeof payload[claim] !== 'string') throw new InvalidAccessToken('unverifiable');
     }
     return key.publicKey;
   } catch (error) {
-    if (error instanceof InvalidBearerToken) throw error;
-    throw new InvalidBearerToken('verification failed', { cause: error });
+    if (error instanceof InvalidAccessToken) throw error;
+    throw new InvalidAccessToken('unverifiable', error);
   }
 }

@@ -8,6 +8,8 @@ declare module 'fastify' {
     caller?: Caller;
     /** Set by the guard: under which action a refusal of the handler is audited. */
     refusalAction?: AuditAction;
+    /** Set by the guard where it refuses a token: why, in a word that never leaves. */
+    refusalReason?: string;
   }
 }
 

@@ -29,6 +29,7 @@ export function errorResponse(fault: OAuthError | Problem, path: string): ErrorR
   };
   if (fault.challenge !== undefined) headers['www-authenticate'] = fault.challenge;
   if (fault.retryAfterSeconds !== undefined) headers['retry-after'] = String(fault.retryAfterSeconds);
+  if ('dpopNonce' in fault && fault.dpopNonce !== undefined) headers['dpop-nonce'] = fault.dpopNonce;
   if ('allow' in fault && fault.allow !== undefined) headers['allow'] = fault.allow.join(', ');
   return { status: fault.status, headers, body };
 }

@@ -1,4 +1,4 @@
-import { bearerChallenge } from './bearer.js';
+import { bearerChallenge, dpopChallenge } from './bearer.js';
 
 describe('RFC 6750 §3 Bearer challenge', () => {
   it.each([
@@ -16,5 +16,22 @@ describe('RFC 6750 §3 Bearer challenge', () => {
     ],
   ] as const)('writes %j as %s', (challenge, expected) => {
     expect(bearerChallenge(challenge)).toBe(expected);
+  });
+});
+
+describe('RFC 9449 §7.1 DPoP challenge', () => {
+  it.each([
+    [{ algorithms: ['ES256', 'PS256'] }, 'DPoP algs="ES256 PS256"'],
+    [{ error: 'invalid_token', algorithms: ['ES256'] }, 'DPoP error="invalid_token", algs="ES256"'],
+    [
+      { error: 'use_dpop_nonce', description: 'a "nonce"', algorithms: ['ES256'] },
+      'DPoP error="use_dpop_nonce", error_description="a ?nonce?", algs="ES256"',
+    ],
+    [
+      { error: 'insufficient_scope', scope: 'admin:oauth', algorithms: ['ES256'] },
+      'DPoP error="insufficient_scope", scope="admin:oauth", algs="ES256"',
+    ],
+  ] as const)('writes %j as %s', (challenge, expected) => {
+    expect(dpopChallenge(challenge)).toBe(expected);
   });
 });

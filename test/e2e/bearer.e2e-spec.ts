@@ -9,6 +9,7 @@ import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose';
 import { type AccessRule, accessRule } from '../../src/access/index.js';
 import { KeyRing } from '../../src/keys/index.js';
+import { dpopProof, proofKey } from '../support/dpop.js';
 import { lastRawRequest, rawRequest } from '../support/raw-http.js';
 import { expectBadToken, expectProblem, expectTooLittleScope, Ledger } from '../support/refusal.js';
 import { type Credentials, startServer, type TestServer } from '../support/server.js';
@@ -129,10 +130,14 @@ describe('M-01 routes', () => {
       'GET /health/live',
       'GET /health/ready',
       'GET /oauth/public-key',
+      'POST /oauth/introspect',
+      'POST /oauth/revoke',
       'POST /oauth/token',
     ]);
     for (const { path, rule } of all) {
-      if (path.startsWith('/admin/oauth')) expect(rule).toEqual({ kind: 'scope', scope: 'admin:oauth' });
+      // Revoking a key ends tokens of every client, the strongest included.
+      const scope = path === '/admin/oauth/keys/:kid/revoke' ? 'admin:full' : 'admin:oauth';
+      if (path.startsWith('/admin/oauth')) expect(rule).toEqual({ kind: 'scope', scope });
     }
     expect(protectedRoutes().length).toBeGreaterThanOrEqual(11);
   });
@@ -444,7 +449,34 @@ describe('K-15 what is no access token', () => {
     await refusedToken(altered({ typ: 'dpop+jwt' }, { htm: 'GET', htu: `${server.issuer}${clientsPath}`, ...times }));
     await refusedToken(adm.client_secret);
     await refusedToken('signet_rt_AAAAAAAA_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA');
+    await refusedToken(dpopProof(proofKey(), 'GET', `${server.issuer}${clientsPath}`));
     await refusedToken(decodeJwt(token).jti ?? '');
+  });
+
+  it('a live refresh token, and the assertion that got it', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const client = await server.createClient({
+      client_name: 'K',
+      scope: 'admin:full',
+      grant_types: ['client_credentials', 'refresh_token'],
+      token_endpoint_auth_method: 'private_key_jwt',
+      jwks: { keys: [publicKey.export({ format: 'jwk' })] },
+    });
+    const times = { iat: nowSeconds(), exp: nowSeconds() + 60, jti: randomUUID() };
+    const claims = { iss: client.client_id, sub: client.client_id, aud: server.issuer, ...times };
+    const assertion = await signed({ alg: 'RS256', typ: 'JWT' }, claims, privateKey);
+    const body = new URLSearchParams({
+      grant_type: 'client_credentials',
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: assertion,
+    });
+    await refusedToken(assertion);
+    const answer = await server.fetch('/oauth/token', { method: 'POST', body });
+    expect(answer.status).toBe(200);
+    const { access_token: granted, refresh_token: refresh } = (await answer.json()) as Record<string, string>;
+    expect((await use(granted ?? '')).status).toBe(200);
+    await refusedToken(refresh ?? '');
+    await refusedToken(assertion);
   });
 });
 
@@ -507,8 +539,9 @@ describe('what ends a token ends it at once', () => {
     const { kid } = decodeProtectedHeader(token);
     await ledger.rows(`UPDATE signing_keys SET status = 'revoked' WHERE kid = $1`, [kid]);
     await expectBadToken(await use(token));
-    // As at a start: there is no active key, so one is made.
-    await server.running.app.get(KeyRing, { strict: false }).onModuleInit();
+    // There is no active key, so a process that starts makes one.
+    await (await startServer({ beside: server })).stop();
+    await server.running.app.get(KeyRing, { strict: false }).reload();
     await expectBadToken(await use(token));
     expect(await (await server.fetch('/.well-known/jwks.json')).text()).not.toContain(kid);
     token = await server.tokenOf(adm, { resource: server.issuer });

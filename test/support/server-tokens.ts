@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { decodeJwt } from 'jose';
 import { KeyRing } from '../../src/keys/index.js';
 import { accessTokenClaims } from '../../src/protocol/index.js';
 import type { TestServer } from './server.js';
@@ -28,4 +29,15 @@ export async function signAsServer(server: TestServer, contents: TokenContents, 
   });
   const input = `${key.header}.${Buffer.from(JSON.stringify({ ...claims, ...members })).toString('base64url')}`;
   return `${input}.${await key.sign(input)}`;
+}
+
+/**
+ * A token of the server with other claims, signed by it once more: its record stays what it was.
+ *
+ * @param members claims beside or instead of those that it has
+ */
+export async function signAgain(server: TestServer, token: string, members: object): Promise<string> {
+  const [header = ''] = token.split('.');
+  const input = `${header}.${Buffer.from(JSON.stringify({ ...decodeJwt(token), ...members })).toString('base64url')}`;
+  return `${input}.${await server.running.app.get(KeyRing, { strict: false }).current().sign(input)}`;
 }

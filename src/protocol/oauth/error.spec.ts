@@ -1,5 +1,6 @@
 import {
   invalidClient,
+  invalidDpopProof,
   invalidRequest,
   invalidScope,
   invalidTarget,
@@ -9,6 +10,7 @@ import {
   temporarilyUnavailable,
   unauthorizedClient,
   unsupportedGrantType,
+  useDpopNonce,
 } from './error.js';
 
 describe('RFC 6749 §5.2 error answers', () => {
@@ -19,6 +21,8 @@ describe('RFC 6749 §5.2 error answers', () => {
     [unsupportedGrantType('x'), 'unsupported_grant_type', 400],
     [invalidScope('x'), 'invalid_scope', 400],
     [invalidTarget('x'), 'invalid_target', 400],
+    [invalidDpopProof('x'), 'invalid_dpop_proof', 400],
+    [useDpopNonce('n'), 'use_dpop_nonce', 400],
     [temporarilyUnavailable(429, 7), 'temporarily_unavailable', 429],
     [temporarilyUnavailable(503, 1), 'temporarily_unavailable', 503],
     [serverError(), 'server_error', 500],
@@ -70,5 +74,11 @@ describe('RFC 6749 §5.2 error answers', () => {
     const cause = new Error('connection refused');
     expect(temporarilyUnavailable(503, 1, cause).cause).toBe(cause);
     expect('cause' in invalidRequest('x')).toBe(false);
+  });
+
+  it('RFC 9449 §8: the nonce travels beside the body', () => {
+    const error = useDpopNonce('the-nonce');
+    expect(error.dpopNonce).toBe('the-nonce');
+    expect(JSON.stringify(oauthErrorBody(error))).not.toContain('the-nonce');
   });
 });

@@ -18,9 +18,11 @@ export interface OAuthErrorDetails {
   readonly status: number;
   readonly description: string;
   readonly reason?: string;
+  readonly auditDetails?: Readonly<Record<string, unknown>>;
   readonly cause?: unknown;
   readonly challenge?: string;
   readonly retryAfterSeconds?: number;
+  readonly dpopNonce?: string;
 }
 
 /** The body of a failed OAuth request (RFC 6749 §5.2). */
@@ -44,10 +46,14 @@ export class OAuthError extends Error {
   readonly description: string;
   /** A short machine word for the audit log, such as `wrong_secret`; never leaves. */
   readonly reason: string;
+  /** What the audit log says beside the reason; never leaves. */
+  readonly auditDetails: Readonly<Record<string, unknown>> | undefined;
   /** Value of `WWW-Authenticate`, where one is due. */
   readonly challenge: string | undefined;
   /** Value of `Retry-After` in whole seconds, where one is due. */
   readonly retryAfterSeconds: number | undefined;
+  /** Value of `DPoP-Nonce`, where the client must use it (RFC 9449 §8). */
+  readonly dpopNonce: string | undefined;
 
   constructor(details: OAuthErrorDetails) {
     const description = describable(details.description);
@@ -56,8 +62,10 @@ export class OAuthError extends Error {
     this.status = details.status;
     this.description = description;
     this.reason = details.reason ?? details.code;
+    this.auditDetails = details.auditDetails;
     this.challenge = details.challenge;
     this.retryAfterSeconds = details.retryAfterSeconds;
+    this.dpopNonce = details.dpopNonce;
   }
 }
 
@@ -94,6 +102,17 @@ export function invalidClient(reason: string, cause?: unknown): OAuthError {
   });
 }
 
+/** 400 `invalid_grant`: a refresh token or an assertion that is bad, expired, revoked or another client's (RFC 6749 §5.2). */
+export function invalidGrant(reason: string, auditDetails: Readonly<Record<string, unknown>> = {}): OAuthError {
+  return new OAuthError({
+    code: 'invalid_grant',
+    status: 400,
+    description: 'the grant is not valid, or no longer',
+    reason,
+    auditDetails,
+  });
+}
+
 /** 400 `unauthorized_client`: the grant is not registered for this client (RFC 6749 §5.2). */
 export function unauthorizedClient(description: string, cause?: unknown): OAuthError {
   return new OAuthError({ code: 'unauthorized_client', status: 400, description, cause });
@@ -112,6 +131,25 @@ export function invalidScope(description: string, cause?: unknown): OAuthError {
 /** 400 `invalid_target`: a resource that is malformed or not allowed (RFC 8707 §2). */
 export function invalidTarget(description: string, cause?: unknown): OAuthError {
   return new OAuthError({ code: 'invalid_target', status: 400, description, cause });
+}
+
+/**
+ * 400 `invalid_dpop_proof`: the DPoP proof is missing or does not stand the checks (RFC 9449 §5).
+ *
+ * @param reason a word for the audit log
+ */
+export function invalidDpopProof(reason: string, description = 'the DPoP proof is not valid'): OAuthError {
+  return new OAuthError({ code: 'invalid_dpop_proof', status: 400, description, reason });
+}
+
+/** 400 `use_dpop_nonce`: the client is to come again with `nonce` in its DPoP proof (RFC 9449 §8). */
+export function useDpopNonce(nonce: string): OAuthError {
+  return new OAuthError({
+    code: 'use_dpop_nonce',
+    status: 400,
+    description: 'the DPoP proof needs the nonce of this server',
+    dpopNonce: nonce,
+  });
 }
 
 const UNAVAILABLE = { 429: 'too many requests', 503: 'the server cannot answer now, try again later' } as const;
