@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Caller } from '../access/index.js';
-import { Audit } from '../audit/index.js';
 import { inTransaction } from '../database/index.js';
 import { DerivedKeys } from '../encryption/index.js';
 import { authenticatesWithSecret } from './client-capabilities.js';
+import { ClientJournal } from './client-journal.js';
 import { ClientLock } from './client-lock.js';
 import { generateClientSecret, type NewClientSecret, pepperPurpose, secretRandomLength } from './client-secret.js';
 import { ClientRepository } from './client.repository.js';
-import { LastSecret, SecretNotFound, TooManySecrets } from './clients.errors.js';
+import { LastSecret, NoSecretMethod, SecretNotFound, TooManySecrets } from './clients.errors.js';
 
 /** A new secret, and what becomes of the older ones. */
 export interface RegeneratedSecret extends NewClientSecret {
@@ -26,7 +26,7 @@ export class ClientSecretsService {
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(ClientRepository) private readonly clients: ClientRepository,
     @Inject(ClientLock) private readonly lock: ClientLock,
-    @Inject(Audit) private readonly audit: Audit,
+    @Inject(ClientJournal) private readonly journal: ClientJournal,
     @Inject(DerivedKeys) private readonly derivedKeys: DerivedKeys,
   ) {}
 
@@ -34,13 +34,14 @@ export class ClientSecretsService {
    * Gives the client one more secret, and ends the older ones: at once, or after an overlap at the latest.
    *
    * @param overlapSeconds 0: at once
-   * @throws ClientNotFound, TooManySecrets
+   * @throws ClientNotFound, NoSecretMethod, TooManySecrets
    * @throws Problem 403 when the caller's token does not cover the client
    */
   async regenerate(caller: Caller, clientId: string, overlapSeconds: number): Promise<RegeneratedSecret> {
     const secret = generateClientSecret(this.derivedKeys.derive(pepperPurpose), randomBytes(secretRandomLength));
     return inTransaction(this.dataSource, async (tx) => {
-      await this.lock.acquire(tx, caller, clientId);
+      const { tokenEndpointAuthMethod, tokenEpoch: epoch } = await this.lock.acquire(tx, caller, clientId);
+      if (!authenticatesWithSecret(tokenEndpointAuthMethod)) throw new NoSecretMethod();
       let previousSecretsExpireAt: Date | null = null;
       if (overlapSeconds === 0) await this.clients.deleteSecrets(tx, clientId);
       else previousSecretsExpireAt = await this.clients.endSecretsWithin(tx, clientId, overlapSeconds);
@@ -48,14 +49,14 @@ export class ClientSecretsService {
       if (live.length >= maxLiveSecrets) throw new TooManySecrets(maxLiveSecrets);
       await this.clients.insertSecret(tx, clientId, secret);
       await this.clients.touch(tx, clientId);
-      await this.audit.record(tx, {
-        action: 'client.secret_regenerated',
-        actorClientId: caller.clientId,
-        targetType: 'client',
-        targetId: clientId,
-        origin: caller.origin,
-        details: { secret_id: secret.secretId, overlap_seconds: overlapSeconds },
-      });
+      const { secretId } = secret;
+      const details = { overlap_seconds: overlapSeconds };
+      await this.journal.record(
+        tx,
+        caller,
+        { action: 'client.secret_regenerated', clientId, epoch, secretId },
+        details,
+      );
       return { ...secret, previousSecretsExpireAt };
     });
   }
@@ -81,14 +82,8 @@ export class ClientSecretsService {
       }
       await this.clients.deleteSecret(tx, clientId, secretId);
       await this.clients.touch(tx, clientId);
-      await this.audit.record(tx, {
-        action: 'client.secret_deleted',
-        actorClientId: caller.clientId,
-        targetType: 'client',
-        targetId: clientId,
-        origin: caller.origin,
-        details: { secret_id: secretId },
-      });
+      const { tokenEpoch: epoch } = client;
+      await this.journal.record(tx, caller, { action: 'client.secret_deleted', clientId, epoch, secretId });
     });
   }
 }

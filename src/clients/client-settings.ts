@@ -7,24 +7,29 @@ import {
   parseScope,
   type ProblemFault,
 } from '../protocol/index.js';
-import { dpopSupported, supportedAuthMethods, supportedGrantTypes } from './client-capabilities.js';
+import { supportedAuthMethods, supportedGrantTypes } from './client-capabilities.js';
 import { readJwks, type Report } from './client-jwks.js';
+import { reportContradictions } from './client-rules.js';
+import { readTlsSubjects } from './client-tls-subject.js';
 import { type ClientSettings, defaultSettings } from './client.js';
 import type { ClientMembers, CreateClientBody, UpdateClientBody } from './clients.dto.js';
 
 const maxMetadata = { members: 50, name: 64, value: 512 };
+
+/** Says what is wrong with a URL that this server is to call, so far as its text tells; `undefined`: nothing. */
+export type CheckTarget = (url: string) => string | undefined;
 
 /**
  * The settings of a new client.
  *
  * @throws Problem 400 with every fault, each with its pointer
  */
-export function newSettings(body: CreateClientBody): ClientSettings {
+export function newSettings(body: CreateClientBody, checkTarget: CheckTarget): ClientSettings {
   const removed = Object.entries(body.metadata ?? {}).filter(([, value]) => value === null);
   if (removed.length > 0) {
     throw badRequest(removed.map(([name]) => ({ pointer: `/metadata/${escaped(name)}`, detail: 'must be a string' })));
   }
-  return changedSettings(defaultSettings, body);
+  return changedSettings(defaultSettings, body, checkTarget);
 }
 
 /**
@@ -33,13 +38,17 @@ export function newSettings(body: CreateClientBody): ClientSettings {
  *
  * @throws Problem 400 with every fault, each with its pointer
  */
-export function changedSettings(current: ClientSettings, body: CreateClientBody | UpdateClientBody): ClientSettings {
+export function changedSettings(
+  current: ClientSettings,
+  body: CreateClientBody | UpdateClientBody,
+  checkTarget: CheckTarget,
+): ClientSettings {
   const faults: ProblemFault[] = [];
   const report: Report = (pointer, detail) => faults.push({ pointer, detail });
-  const settings = applyMergePatch(current, readMembers(body, report), defaultSettings);
-  if (settings.jwks !== null && settings.jwksUri !== null) {
-    report('/jwks_uri', 'jwks and jwks_uri exclude each other (RFC 7591 §2)');
-  }
+  const patch = readMembers(body, report, checkTarget);
+  const settings = applyMergePatch(current, patch, defaultSettings);
+  // Of keys that are wrong in themselves nothing more is to be said.
+  reportContradictions(settings, faults.length === 0, report);
   if (Object.keys(settings.metadata).length > maxMetadata.members) {
     report('/metadata', `must not have more than ${maxMetadata.members} members`);
   }
@@ -47,7 +56,11 @@ export function changedSettings(current: ClientSettings, body: CreateClientBody 
   return settings;
 }
 
-function readMembers(body: ClientMembers & Partial<UpdateClientBody>, report: Report): MergePatch<ClientSettings> {
+function readMembers(
+  body: ClientMembers & Partial<UpdateClientBody>,
+  report: Report,
+  checkTarget: CheckTarget,
+): MergePatch<ClientSettings> {
   return {
     clientName: body.client_name,
     status: body.status,
@@ -61,9 +74,12 @@ function readMembers(body: ClientMembers & Partial<UpdateClientBody>, report: Re
     ),
     accessTokenTtlSeconds: body.access_token_ttl_seconds,
     refreshTokenTtlSeconds: body.refresh_token_ttl_seconds,
+    refreshTokenGraceSeconds: body.refresh_token_grace_seconds,
     jwks: given(body.jwks, (jwks) => readJwks(jwks, '/jwks', report)),
-    jwksUri: given(body.jwks_uri, (uri) => readJwksUri(uri, report)),
-    dpopBoundAccessTokens: given(body.dpop_bound_access_tokens, (bound) => readDpop(bound, report)),
+    jwksUri: given(body.jwks_uri, (uri) => readJwksUri(uri, report, checkTarget)),
+    dpopBoundAccessTokens: body.dpop_bound_access_tokens,
+    ...readTlsSubjects(body, report),
+    tlsClientCertificateBoundAccessTokens: body.tls_client_certificate_bound_access_tokens,
     allowedNetworks: given(body.allowed_networks, (list) => readNetworks(list, report)),
     rateLimitPerMinute: body.rate_limit_per_minute,
     contacts: given(body.contacts, (list) => readList(list, '/contacts', report, contactFault)),
@@ -126,17 +142,10 @@ function readScope(scope: string, report: Report): readonly string[] {
   }
 }
 
-function readJwksUri(uri: string, report: Report): string {
-  const url = uri.length <= 2048 && /^[\x21-\x7e]+$/.test(uri) && URL.canParse(uri) ? new URL(uri) : undefined;
-  if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '' || uri.includes('#')) {
-    report('/jwks_uri', 'must be an https URL without user information and fragment, of at most 2048 characters');
-  }
+function readJwksUri(uri: string, report: Report, checkTarget: CheckTarget): string {
+  const fault = checkTarget(uri);
+  if (fault !== undefined) report('/jwks_uri', fault);
   return uri;
-}
-
-function readDpop(bound: boolean, report: Report): boolean {
-  if (bound && !dpopSupported) report('/dpop_bound_access_tokens', 'must be false: bound tokens are not issued here');
-  return bound;
 }
 
 /** Canonical CIDRs; a plain address is the network of that one address. */

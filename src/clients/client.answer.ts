@@ -14,7 +14,7 @@ export interface ClientSecretAnswer {
 /** A client as the admin API shows it (http-api.md "Admin"): members as in RFC 7591, `null` where unset, never a secret. */
 export type ClientAnswer = ReturnType<typeof clientAnswer>;
 
-/** The answer to a registration: the client, and its secret this once (RFC 7591 §3.2.1). */
+/** The answer to a write: the client, and the secret that it got, this once (RFC 7591 §3.2.1, RFC 7592 §2.2). */
 export type RegisteredClientAnswer = ClientAnswer & {
   readonly client_secret?: string;
   readonly client_secret_expires_at?: number;
@@ -44,9 +44,16 @@ export function clientAnswer(client: Client) {
     resource_identifiers: client.resourceIdentifiers,
     access_token_ttl_seconds: client.accessTokenTtlSeconds,
     refresh_token_ttl_seconds: client.refreshTokenTtlSeconds,
+    refresh_token_grace_seconds: client.refreshTokenGraceSeconds,
     jwks: client.jwks,
     jwks_uri: client.jwksUri,
     dpop_bound_access_tokens: client.dpopBoundAccessTokens,
+    tls_client_auth_subject_dn: client.tlsClientAuthSubjectDn,
+    tls_client_auth_san_dns: client.tlsClientAuthSanDns,
+    tls_client_auth_san_uri: client.tlsClientAuthSanUri,
+    tls_client_auth_san_ip: client.tlsClientAuthSanIp,
+    tls_client_auth_san_email: client.tlsClientAuthSanEmail,
+    tls_client_certificate_bound_access_tokens: client.tlsClientCertificateBoundAccessTokens,
     allowed_networks: client.allowedNetworks,
     rate_limit_per_minute: client.rateLimitPerMinute,
     contacts: client.contacts,
@@ -58,7 +65,7 @@ export function clientAnswer(client: Client) {
   };
 }
 
-/** The JSON of a client that has just been registered. */
+/** The JSON of a client that has just been registered, or changed. */
 export function registeredClientAnswer(client: Client, secret: NewClientSecret | undefined): RegisteredClientAnswer {
   const answer = clientAnswer(client);
   return secret === undefined ? answer : { ...answer, client_secret: secret.secret, client_secret_expires_at: 0 };

@@ -20,6 +20,9 @@ export interface ClientFilter {
   readonly status: ClientStatus | undefined;
 }
 
+/** Why the live tokens of a client ended all at once. */
+export type TokenCutReason = 'client_disabled' | 'client_deleted' | 'tokens_revoked';
+
 const preciseCreatedAt = `to_char(client.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
 /** The only queries on `clients`. Every write makes cached copies stale by raising `version`. */
@@ -81,19 +84,34 @@ export class ClientRepository extends ScopeHolders {
     await tx.insert(ClientEntity, { clientId, ...columnsOf(settings) });
   }
 
-  /** @param cutTokens whether every live token of the client ends with this write */
-  async update(tx: EntityManager, clientId: string, settings: ClientSettings, cutTokens: boolean): Promise<void> {
-    await tx.update(ClientEntity, { clientId }, { ...columnsOf(settings), ...bumped(cutTokens) });
+  async update(tx: EntityManager, clientId: string, settings: ClientSettings): Promise<void> {
+    await tx.update(ClientEntity, { clientId }, { ...columnsOf(settings), ...touched() });
   }
 
-  /** Leaves a tombstone, without secrets and without live tokens. */
+  /** Leaves a tombstone, without secrets. */
   async delete(tx: EntityManager, clientId: string): Promise<void> {
     await tx.delete(ClientSecretEntity, { clientId });
-    await tx.update(
-      ClientEntity,
-      { clientId },
-      { status: 'deleted', deletedAt: () => 'statement_timestamp()', ...bumped(true) },
+    const tombstone = { status: 'deleted', deletedAt: () => 'statement_timestamp()', ...touched() };
+    await tx.update(ClientEntity, { clientId }, tombstone);
+  }
+
+  /**
+   * Ends every token of the client that was issued before this transaction commits, refresh tokens included. To be called by
+   * whoever has locked the client.
+   *
+   * @returns the epoch that begins: tokens of a lower one are revoked
+   */
+  async cutTokens(tx: EntityManager, clientId: string, reason: TokenCutReason): Promise<string> {
+    const [cut] = await tx.query<{ epoch: string }[]>(
+      `WITH cut AS (
+         UPDATE clients SET token_epoch = token_epoch + 1, version = version + 1 WHERE client_id = $1 RETURNING token_epoch
+       )
+       INSERT INTO client_token_cuts (client_id, client_epoch, reason) SELECT $1, token_epoch - 1, $2 FROM cut
+       RETURNING client_epoch + 1 AS epoch`,
+      [clientId, reason],
     );
+    if (cut === undefined) throw new Error('there is no client to cut the tokens of');
+    return cut.epoch;
   }
 
   override async anyHolds(tx: EntityManager, scope: string): Promise<boolean> {
@@ -161,16 +179,12 @@ export class ClientRepository extends ScopeHolders {
 
   /** To be called once by every write that changes nothing but the secrets. */
   async touch(tx: EntityManager, clientId: string): Promise<void> {
-    await tx.update(ClientEntity, { clientId }, bumped(false));
+    await tx.update(ClientEntity, { clientId }, touched());
   }
 }
 
-function bumped(cutTokens: boolean): QueryDeepPartialEntity<ClientEntity> {
-  return {
-    version: () => 'version + 1',
-    updatedAt: () => 'statement_timestamp()',
-    ...(cutTokens ? { tokenEpoch: () => 'token_epoch + 1' } : {}),
-  };
+function touched(): QueryDeepPartialEntity<ClientEntity> {
+  return { version: () => 'version + 1', updatedAt: () => 'statement_timestamp()' };
 }
 
 /** Exactly the columns that an admin may set. */
@@ -186,9 +200,16 @@ function columnsOf(settings: ClientSettings): QueryDeepPartialEntity<ClientEntit
     resourceIdentifiers: [...settings.resourceIdentifiers],
     accessTokenTtlSeconds: settings.accessTokenTtlSeconds,
     refreshTokenTtlSeconds: settings.refreshTokenTtlSeconds,
+    refreshTokenGraceSeconds: settings.refreshTokenGraceSeconds,
     jwks: settings.jwks as QueryDeepPartialEntity<ClientEntity['jwks']>,
     jwksUri: settings.jwksUri,
     dpopBoundAccessTokens: settings.dpopBoundAccessTokens,
+    tlsClientAuthSubjectDn: settings.tlsClientAuthSubjectDn,
+    tlsClientAuthSanDns: settings.tlsClientAuthSanDns,
+    tlsClientAuthSanUri: settings.tlsClientAuthSanUri,
+    tlsClientAuthSanIp: settings.tlsClientAuthSanIp,
+    tlsClientAuthSanEmail: settings.tlsClientAuthSanEmail,
+    tlsClientCertificateBoundAccessTokens: settings.tlsClientCertificateBoundAccessTokens,
     allowedNetworks: [...settings.allowedNetworks],
     rateLimitPerMinute: settings.rateLimitPerMinute,
     contacts: [...settings.contacts],
@@ -212,8 +233,13 @@ async function withSecrets(manager: EntityManager, entities: readonly ClientEnti
 }
 
 function toClient(entity: ClientEntity, secrets: readonly ClientSecretEntity[]): Client {
-  const { version: _, tokenEpoch: __, deletedAt: ___, ...client } = entity;
-  return { ...client, status: entity.status === 'active' ? 'active' : 'disabled', secrets: secrets.map(toSecret) };
+  const { version: _, deletedAt: __, ...client } = entity;
+  return {
+    ...client,
+    refreshTokenGraceSeconds: entity.refreshTokenGraceSeconds ?? 0,
+    status: entity.status === 'active' ? 'active' : 'disabled',
+    secrets: secrets.map(toSecret),
+  };
 }
 
 function toSecret({ secretId, hint, createdAt, expiresAt, lastUsedAt }: ClientSecretEntity): ClientSecret {

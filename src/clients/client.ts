@@ -21,9 +21,18 @@ export interface ClientSettings {
   /** `null`: the default of the server. */
   readonly accessTokenTtlSeconds: number | null;
   readonly refreshTokenTtlSeconds: number | null;
+  /** How long a refresh token that was used answers its successor once more; 0: not at all. */
+  readonly refreshTokenGraceSeconds: number;
   readonly jwks: Jwks | null;
   readonly jwksUri: string | null;
   readonly dpopBoundAccessTokens: boolean;
+  /** What the certificate of a `tls_client_auth` client names: one of these, the others are `null` (RFC 8705 §2.1.2). */
+  readonly tlsClientAuthSubjectDn: string | null;
+  readonly tlsClientAuthSanDns: string | null;
+  readonly tlsClientAuthSanUri: string | null;
+  readonly tlsClientAuthSanIp: string | null;
+  readonly tlsClientAuthSanEmail: string | null;
+  readonly tlsClientCertificateBoundAccessTokens: boolean;
   /** Canonical CIDRs it may call from; none: from anywhere. */
   readonly allowedNetworks: readonly string[];
   readonly rateLimitPerMinute: number | null;
@@ -45,6 +54,8 @@ export interface ClientSecret {
 /** A registered client. */
 export interface Client extends ClientSettings {
   readonly clientId: string;
+  /** Grows with every cut of its tokens; a `bigint` as text. */
+  readonly tokenEpoch: string;
   /** Newest first. */
   readonly secrets: readonly ClientSecret[];
   readonly createdAt: Date;
@@ -64,9 +75,16 @@ export const defaultSettings: ClientSettings = {
   resourceIdentifiers: [],
   accessTokenTtlSeconds: null,
   refreshTokenTtlSeconds: null,
+  refreshTokenGraceSeconds: 0,
   jwks: null,
   jwksUri: null,
   dpopBoundAccessTokens: false,
+  tlsClientAuthSubjectDn: null,
+  tlsClientAuthSanDns: null,
+  tlsClientAuthSanUri: null,
+  tlsClientAuthSanIp: null,
+  tlsClientAuthSanEmail: null,
+  tlsClientCertificateBoundAccessTokens: false,
   allowedNetworks: [],
   rateLimitPerMinute: null,
   contacts: [],

@@ -55,8 +55,9 @@ export class ClientsController {
     @CurrentCaller() caller: Caller,
     @Param('client_id') clientId: string,
     @Body(bodyOf(UpdateClientBody)) patch: UpdateClientBody,
-  ): Promise<ClientAnswer> {
-    return clientAnswer(await this.clients.update(caller, clientId, patch));
+  ): Promise<RegisteredClientAnswer> {
+    const { client, secret } = await this.clients.update(caller, clientId, patch);
+    return registeredClientAnswer(client, secret);
   }
 
   @Delete(':client_id')

@@ -35,6 +35,11 @@ function Integer(min: number, max: number): PropertyDecorator {
   return all(IsOptional(), IsInt(), Min(min), Max(max));
 }
 
+/** What a certificate names; how it is written is checked with the settings. */
+function Subject(): PropertyDecorator {
+  return all(IsOptional(), IsString(), Length(1, 1024));
+}
+
 /** An object taken over as it was sent: class-transformer would drop members that are named like methods of objects. */
 function Untouched(): PropertyDecorator {
   return all(
@@ -86,6 +91,9 @@ export abstract class ClientMembers {
   @Integer(60, 2_592_000)
   refresh_token_ttl_seconds?: number | null;
 
+  @Integer(0, 60)
+  refresh_token_grace_seconds?: number | null;
+
   @Untouched()
   jwks?: JsonObject | null;
 
@@ -96,6 +104,25 @@ export abstract class ClientMembers {
   @IsOptional()
   @IsBoolean()
   dpop_bound_access_tokens?: boolean | null;
+
+  @Subject()
+  tls_client_auth_subject_dn?: string | null;
+
+  @Subject()
+  tls_client_auth_san_dns?: string | null;
+
+  @Subject()
+  tls_client_auth_san_uri?: string | null;
+
+  @Subject()
+  tls_client_auth_san_ip?: string | null;
+
+  @Subject()
+  tls_client_auth_san_email?: string | null;
+
+  @IsOptional()
+  @IsBoolean()
+  tls_client_certificate_bound_access_tokens?: boolean | null;
 
   @List(100)
   allowed_networks?: readonly unknown[] | null;

@@ -36,6 +36,18 @@ export class LastSecret extends Problem {
   }
 }
 
+/** 409: a secret would be of no use to the client. */
+export class NoSecretMethod extends Problem {
+  override readonly name = 'NoSecretMethod';
+
+  constructor() {
+    super(
+      409,
+      'the client does not authenticate with a secret; it gets one when its token_endpoint_auth_method changes',
+    );
+  }
+}
+
 /** 409: a client keeps a bounded number of live secrets. */
 export class TooManySecrets extends Problem {
   override readonly name = 'TooManySecrets';

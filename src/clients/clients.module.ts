@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { ScopeHolders, ScopesModule } from '../scopes/index.js';
 import { Bootstrap } from './bootstrap/bootstrap.js';
+import { ClientJournal } from './client-journal.js';
 import { ClientListingService } from './client-listing.service.js';
 import { ClientLock } from './client-lock.js';
 import { ClientSecretsService } from './client-secrets.service.js';
@@ -18,12 +19,13 @@ import { ClientsService } from './clients.service.js';
     ClientRepository,
     { provide: ScopeHolders, useExisting: ClientRepository },
     ClientLock,
+    ClientJournal,
     ClientsService,
     ClientSecretsService,
     ClientListingService,
     ClientUsage,
     Bootstrap,
   ],
-  exports: [ScopeHolders, ClientUsage, Bootstrap],
+  exports: [ScopeHolders, ClientRepository, ClientLock, ClientUsage, Bootstrap],
 })
 export class ClientsModule {}

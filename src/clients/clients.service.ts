@@ -3,38 +3,44 @@ import { isDeepStrictEqual } from 'node:util';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { Caller } from '../access/index.js';
-import { Audit, type AuditAction } from '../audit/index.js';
 import { inTransaction, isUniqueViolation } from '../database/index.js';
+import { Egress } from '../egress/index.js';
 import { DerivedKeys } from '../encryption/index.js';
 import { badRequest } from '../protocol/index.js';
 import { ScopesService } from '../scopes/index.js';
 import { authenticatesWithSecret } from './client-capabilities.js';
+import { type ClientChange, ClientJournal } from './client-journal.js';
 import { ClientLock } from './client-lock.js';
 import { generateClientSecret, type NewClientSecret, pepperPurpose, secretRandomLength } from './client-secret.js';
-import { changedSettings, newSettings } from './client-settings.js';
+import { type CheckTarget, changedSettings, newSettings } from './client-settings.js';
 import { ClientRepository } from './client.repository.js';
 import type { Client, ClientSettings } from './client.js';
 import type { CreateClientBody, UpdateClientBody } from './clients.dto.js';
 import { ClientIdTaken, ClientNotFound } from './clients.errors.js';
 
-/** A client that has just been registered, and the one look at its secret. */
-export interface RegisteredClient {
+/** A client as a write has left it, and the one look at the secret that it got with that. */
+export interface WrittenClient {
   readonly client: Client;
-  /** `undefined` for a client that authenticates in another way. */
+  /** `undefined`: it got none. */
   readonly secret: NewClientSecret | undefined;
 }
 
 /** The use cases that make, change and remove a client. Each one is one transaction, its audit entry included. */
 @Injectable()
 export class ClientsService {
+  private readonly checkTarget: CheckTarget;
+
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(ClientRepository) private readonly clients: ClientRepository,
     @Inject(ClientLock) private readonly lock: ClientLock,
     @Inject(ScopesService) private readonly scopes: ScopesService,
-    @Inject(Audit) private readonly audit: Audit,
+    @Inject(ClientJournal) private readonly journal: ClientJournal,
     @Inject(DerivedKeys) private readonly derivedKeys: DerivedKeys,
-  ) {}
+    @Inject(Egress) egress: Egress,
+  ) {
+    this.checkTarget = (url) => egress.checkTarget(url);
+  }
 
   /**
    * Registers a client (RFC 7591 §3).
@@ -42,14 +48,16 @@ export class ClientsService {
    * @throws Problem 400 with every fault, 403 when the caller's token does not cover the new client
    * @throws ClientIdTaken
    */
-  async create(caller: Caller, body: CreateClientBody): Promise<RegisteredClient> {
-    const settings = newSettings(body);
+  async create(caller: Caller, body: CreateClientBody): Promise<WrittenClient> {
+    const settings = newSettings(body, this.checkTarget);
     this.lock.permit(caller, settings);
     try {
       return await inTransaction(this.dataSource, async (tx) => {
-        const registered = await this.register(tx, body.client_id ?? randomUUID(), settings);
-        await this.record(tx, caller, 'client.created', registered.client.clientId, { scope: settings.scope });
-        return registered;
+        const written = await this.register(tx, body.client_id ?? randomUUID(), settings);
+        const { clientId, tokenEpoch: epoch } = written.client;
+        const details = { scope: settings.scope };
+        await this.journal.record(tx, caller, { action: 'client.created', clientId, epoch }, details);
+        return written;
       });
     } catch (error) {
       throw isUniqueViolation(error, 'clients_pkey') ? new ClientIdTaken() : error;
@@ -60,23 +68,32 @@ export class ClientsService {
    * Applies a JSON merge patch (RFC 7396) to the client as it is when the patch's turn comes: of two patches at once each one
    * changes the members that it names, and the later one wins where both name the same. A patch that changes nothing is no write.
    *
+   * A client that begins to authenticate with a secret gets one; one that no longer does loses its secrets.
+   *
    * @throws ClientNotFound, LastAdministrator
    * @throws Problem 400 with every fault, 403 when the caller's token does not cover the client before and after
    */
-  async update(caller: Caller, clientId: string, patch: UpdateClientBody): Promise<Client> {
+  async update(caller: Caller, clientId: string, patch: UpdateClientBody): Promise<WrittenClient> {
     return inTransaction(this.dataSource, async (tx) => {
       const before = await this.lock.acquire(tx, caller, clientId);
-      const after = changedSettings(before, patch);
+      const after = changedSettings(before, patch, this.checkTarget);
       const changed = (Object.keys(after) as (keyof ClientSettings)[]).filter(
         (member) => !isDeepStrictEqual(after[member], before[member]),
       );
-      if (changed.length === 0) return before;
+      if (changed.length === 0) return { client: before, secret: undefined };
       this.lock.permit(caller, after);
       if (changed.includes('scope')) await this.requireRegistered(tx, after.scope);
       await this.lock.spare(tx, before, after);
-      await this.clients.update(tx, clientId, after, changed.includes('status') && after.status === 'disabled');
-      await this.record(tx, caller, actionFor(changed, after), clientId, { changed: changed.map(memberName) });
-      return this.read(tx, clientId);
+      await this.clients.update(tx, clientId, after);
+      const secret = await this.changeSecrets(tx, before, after);
+      const action = actionFor(changed, after);
+      const epoch =
+        action === 'client.disabled'
+          ? await this.clients.cutTokens(tx, clientId, 'client_disabled')
+          : before.tokenEpoch;
+      const change: ClientChange = { action, clientId, epoch, changed: changed.map(memberName).toSorted() };
+      await this.journal.record(tx, caller, { ...change, secretId: secret?.secretId });
+      return { client: await this.read(tx, clientId), secret };
     });
   }
 
@@ -91,19 +108,36 @@ export class ClientsService {
       const client = await this.lock.acquire(tx, caller, clientId);
       await this.lock.spare(tx, client, undefined);
       await this.clients.delete(tx, clientId);
-      await this.record(tx, caller, 'client.deleted', clientId);
+      const epoch = await this.clients.cutTokens(tx, clientId, 'client_deleted');
+      await this.journal.record(tx, caller, { action: 'client.deleted', clientId, epoch });
     });
   }
 
-  private async register(tx: EntityManager, clientId: string, settings: ClientSettings): Promise<RegisteredClient> {
+  private async register(tx: EntityManager, clientId: string, settings: ClientSettings): Promise<WrittenClient> {
     await this.requireRegistered(tx, settings.scope);
     await this.clients.insert(tx, clientId, settings);
-    let secret: NewClientSecret | undefined;
-    if (authenticatesWithSecret(settings.tokenEndpointAuthMethod)) {
-      secret = generateClientSecret(this.derivedKeys.derive(pepperPurpose), randomBytes(secretRandomLength));
-      await this.clients.insertSecret(tx, clientId, secret);
-    }
+    const secret = authenticatesWithSecret(settings.tokenEndpointAuthMethod)
+      ? await this.giveSecret(tx, clientId)
+      : undefined;
     return { client: await this.read(tx, clientId), secret };
+  }
+
+  /** Secrets are there exactly as long as the client authenticates with them. */
+  private async changeSecrets(
+    tx: EntityManager,
+    { clientId, tokenEndpointAuthMethod: before }: Client,
+    { tokenEndpointAuthMethod: after }: ClientSettings,
+  ): Promise<NewClientSecret | undefined> {
+    if (authenticatesWithSecret(before) === authenticatesWithSecret(after)) return undefined;
+    await this.clients.deleteSecrets(tx, clientId);
+    return authenticatesWithSecret(after) ? this.giveSecret(tx, clientId) : undefined;
+  }
+
+  private async giveSecret(tx: EntityManager, clientId: string): Promise<NewClientSecret> {
+    const pepper = this.derivedKeys.derive(pepperPurpose);
+    const secret = generateClientSecret(pepper, randomBytes(secretRandomLength));
+    await this.clients.insertSecret(tx, clientId, secret);
+    return secret;
   }
 
   private async requireRegistered(tx: EntityManager, scope: readonly string[]): Promise<void> {
@@ -117,20 +151,10 @@ export class ClientsService {
     if (client === undefined) throw new ClientNotFound();
     return client;
   }
-
-  private async record(
-    tx: EntityManager,
-    { clientId: actorClientId, origin }: Caller,
-    action: AuditAction,
-    targetId: string,
-    details?: Readonly<Record<string, unknown>>,
-  ): Promise<void> {
-    await this.audit.record(tx, { action, actorClientId, targetType: 'client', targetId, origin, details });
-  }
 }
 
 /** One write is one entry: a change of the status names it, whatever else changes with it. */
-function actionFor(changed: readonly (keyof ClientSettings)[], after: ClientSettings): AuditAction {
+function actionFor(changed: readonly (keyof ClientSettings)[], after: ClientSettings): ClientChange['action'] {
   if (!changed.includes('status')) return 'client.updated';
   return after.status === 'disabled' ? 'client.disabled' : 'client.enabled';
 }

@@ -106,7 +106,7 @@ describe('A-01 nobody learns why', () => {
       ['no_credentials', () => post({ client_id: a.client_id })],
       ['malformed_credentials', () => withAuthorization('Basic !')],
       ['unsupported_scheme', () => withAuthorization('Negotiate abc=')],
-      ['unsupported_auth_method', () => post({ client_assertion: 'a.b.c', client_assertion_type: assertionType })],
+      ['assertion_malformed', () => post({ client_assertion: 'a.b.c', client_assertion_type: assertionType })],
     ];
     for (const [reason, send] of others) {
       const { response, entry } = await ledger.refused(send);

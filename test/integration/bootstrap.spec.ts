@@ -24,6 +24,10 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true });
 });
 
+async function events(): Promise<unknown[]> {
+  return process.dataSource.query('SELECT type, subject, data FROM events');
+}
+
 async function actions(): Promise<string[]> {
   const rows = await process.dataSource.query<{ action: string }[]>(
     `SELECT action FROM audit_log WHERE target_id IN ('admin', 'operator') ORDER BY id`,
@@ -47,6 +51,9 @@ describe('without BOOTSTRAP_CLIENT_ID', () => {
       secrets: [{ hint: JSON.parse(text).client_secret.slice(-4), expiresAt: null }],
     });
     expect(await actions()).toEqual(['bootstrap.completed', 'client.created']);
+    expect(await events()).toEqual([
+      { type: 'oauth.client.created', subject: 'admin', data: { client_id: 'admin', epoch: '0' } },
+    ]);
 
     expect(await process.bootstrap(nested).run()).toEqual({ kind: 'done' });
     expect(await readFile(path, 'utf8')).toBe(text);

@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import type { Caller } from '../../src/access/index.js';
 import { fullDataSource } from '../../src/app.setup.js';
 import { Audit } from '../../src/audit/index.js';
+import { ClientJournal } from '../../src/clients/client-journal.js';
 import { ClientListingService } from '../../src/clients/client-listing.service.js';
 import { ClientLock } from '../../src/clients/client-lock.js';
 import { ClientSecretsService } from '../../src/clients/client-secrets.service.js';
@@ -13,7 +14,13 @@ import { Bootstrap, ClientUsage } from '../../src/clients/index.js';
 import { Clock, SystemClock } from '../../src/clock/index.js';
 import { BootstrapConfig, Secret, type ServerConfig } from '../../src/config/index.js';
 import { ensurePartitions, Postgres } from '../../src/database/index.js';
+import { Connections } from '../../src/egress/connections.js';
+import { Egress } from '../../src/egress/index.js';
+import { SystemResolver } from '../../src/egress/resolver.js';
+import { TargetGuard } from '../../src/egress/target-guard.js';
+import { targetPolicy } from '../../src/egress/target.js';
 import { DerivedKeys } from '../../src/encryption/index.js';
+import { Outbox } from '../../src/outbox/index.js';
 import { ScopeRegistry, ScopesService } from '../../src/scopes/index.js';
 import { ScopeRepository } from '../../src/scopes/scope.repository.js';
 
@@ -57,13 +64,16 @@ export async function openProcess(url: string, clock: Clock = new SystemClock())
   const registry = new ScopeRegistry(postgres);
   const scopes = new ScopesService(dataSource, new ScopeRepository(), registry, repository, audit, keys);
   const usage = new ClientUsage(postgres, clock);
+  const journal = new ClientJournal(audit, new Outbox(server, clock));
+  const policy = targetPolicy([], []);
+  const egress = new Egress(policy, new TargetGuard(policy, new SystemResolver()), new Connections());
   return {
     dataSource,
     postgres,
     scopes,
     usage,
-    clients: new ClientsService(dataSource, repository, lock, scopes, audit, keys),
-    secrets: new ClientSecretsService(dataSource, repository, lock, audit, keys),
+    clients: new ClientsService(dataSource, repository, lock, scopes, journal, keys, egress),
+    secrets: new ClientSecretsService(dataSource, repository, lock, journal, keys),
     listing: new ClientListingService(dataSource, repository, usage, keys),
     registry,
     bootstrap: (dataDir, environment) => {
@@ -71,7 +81,7 @@ export async function openProcess(url: string, clock: Clock = new SystemClock())
         clientId: environment?.clientId,
         clientSecret: environment === undefined ? undefined : new Secret(environment.clientSecret),
       };
-      return new Bootstrap(dataSource, repository, audit, keys, config, { url: undefined, dataDir });
+      return new Bootstrap(dataSource, repository, journal, audit, keys, config, { url: undefined, dataDir });
     },
     close: async () => void (await Promise.all([postgres.close(), dataSource.destroy()])),
   };

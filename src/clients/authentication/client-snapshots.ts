@@ -1,17 +1,31 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { GroupCommit, Postgres } from '../../database/index.js';
 import { type Cidr, parseCidr } from '../../protocol/index.js';
-import type { ClientSnapshot, SecretSnapshot } from './client-snapshot.js';
+import type { Jwks } from '../client.js';
+import type { ClientSnapshot, SecretSnapshot, TlsSubject } from './client-snapshot.js';
 
 interface Row {
   readonly client_id: string;
   readonly version: string;
+  readonly token_epoch: string;
   readonly status: 'active' | 'disabled';
   readonly token_endpoint_auth_method: string;
   readonly grant_types: string[];
   readonly scope: string[];
   readonly audience: string[];
+  readonly resource_identifiers: string[];
   readonly access_token_ttl_seconds: number | null;
+  readonly refresh_token_ttl_seconds: number | null;
+  readonly refresh_token_grace_seconds: number | null;
+  readonly dpop_bound_access_tokens: boolean;
+  readonly tls_client_certificate_bound_access_tokens: boolean;
+  readonly jwks: Jwks | null;
+  readonly jwks_uri: string | null;
+  readonly tls_client_auth_subject_dn: string | null;
+  readonly tls_client_auth_san_dns: string | null;
+  readonly tls_client_auth_san_uri: string | null;
+  readonly tls_client_auth_san_ip: string | null;
+  readonly tls_client_auth_san_email: string | null;
   readonly allowed_networks: string[];
   readonly rate_limit_per_minute: number | null;
   readonly secret_ids: string[];
@@ -20,8 +34,11 @@ interface Row {
 }
 
 const selectSnapshots = `
-  SELECT c.client_id, c.version, c.status, c.token_endpoint_auth_method, c.grant_types, c.scope, c.audience,
-    c.access_token_ttl_seconds, c.allowed_networks, c.rate_limit_per_minute,
+  SELECT c.client_id, c.version, c.token_epoch, c.status, c.token_endpoint_auth_method, c.grant_types, c.scope, c.audience,
+    c.resource_identifiers, c.access_token_ttl_seconds, c.refresh_token_ttl_seconds, c.refresh_token_grace_seconds,
+    c.dpop_bound_access_tokens, c.tls_client_certificate_bound_access_tokens, c.jwks, c.jwks_uri,
+    c.tls_client_auth_subject_dn, c.tls_client_auth_san_dns, c.tls_client_auth_san_uri, c.tls_client_auth_san_ip,
+    c.tls_client_auth_san_email, c.allowed_networks, c.rate_limit_per_minute,
     coalesce(array_agg(s.secret_id ORDER BY s.created_at DESC) FILTER (WHERE s.secret_id IS NOT NULL), '{}') AS secret_ids,
     coalesce(array_agg(s.hash ORDER BY s.created_at DESC) FILTER (WHERE s.secret_id IS NOT NULL), '{}') AS secret_hashes,
     coalesce(array_agg(extract(epoch FROM s.expires_at)::float8 * 1000 ORDER BY s.created_at DESC)
@@ -86,20 +103,45 @@ function snapshotOf(row: Row): ClientSnapshot {
   return {
     clientId: row.client_id,
     version: row.version,
+    tokenEpoch: row.token_epoch,
     status: row.status,
     authenticationMethod: row.token_endpoint_auth_method,
     grantTypes: new Set(row.grant_types),
     scope: row.scope,
     audience: row.audience,
+    resourceIdentifiers: row.resource_identifiers,
     accessTokenTtlSeconds: row.access_token_ttl_seconds ?? undefined,
+    refreshTokenTtlSeconds: row.refresh_token_ttl_seconds ?? undefined,
+    refreshTokenGraceSeconds: row.refresh_token_grace_seconds ?? 0,
+    dpopBoundAccessTokens: row.dpop_bound_access_tokens,
+    certificateBoundAccessTokens: row.tls_client_certificate_bound_access_tokens,
+    jwks: row.jwks ?? undefined,
+    jwksUri: row.jwks_uri ?? undefined,
+    tlsSubject: tlsSubjectOf(row),
     allowedNetworks: row.allowed_networks
       .map((network) => parseCidr(network))
       .filter((cidr): cidr is Cidr => cidr !== null),
     rateLimitPerMinute: row.rate_limit_per_minute ?? undefined,
-    secrets: row.secret_ids.map((secretId, index): SecretSnapshot => {
-      const hash = row.secret_hashes[index];
-      if (hash === undefined) throw new Error('a secret without its hash');
-      return { secretId, hash, expiresAt: row.secret_expiries[index] ?? undefined };
-    }),
+    secrets: secretsOf(row),
   };
+}
+
+function secretsOf(row: Row): SecretSnapshot[] {
+  return row.secret_ids.map((secretId, index) => {
+    const hash = row.secret_hashes[index];
+    if (hash === undefined) throw new Error('a secret without its hash');
+    return { secretId, hash, expiresAt: row.secret_expiries[index] ?? undefined };
+  });
+}
+
+function tlsSubjectOf(row: Row): TlsSubject | undefined {
+  const subjects = [
+    { kind: 'dn', value: row.tls_client_auth_subject_dn },
+    { kind: 'dns', value: row.tls_client_auth_san_dns },
+    { kind: 'uri', value: row.tls_client_auth_san_uri },
+    { kind: 'ip', value: row.tls_client_auth_san_ip },
+    { kind: 'email', value: row.tls_client_auth_san_email },
+  ] as const;
+  for (const { kind, value } of subjects) if (value !== null) return { kind, value };
+  return undefined;
 }

@@ -6,6 +6,7 @@ import { BootstrapConfig, DatabaseConfig } from '../../config/index.js';
 import { inTransaction } from '../../database/index.js';
 import { DerivedKeys } from '../../encryption/index.js';
 import { BootstrapEntity } from '../bootstrap.entity.js';
+import { ClientJournal } from '../client-journal.js';
 import {
   chosenClientSecret,
   generateClientSecret,
@@ -43,6 +44,7 @@ export class Bootstrap {
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(ClientRepository) private readonly clients: ClientRepository,
+    @Inject(ClientJournal) private readonly journal: ClientJournal,
     @Inject(Audit) private readonly audit: Audit,
     @Inject(DerivedKeys) private readonly derivedKeys: DerivedKeys,
     @Inject(BootstrapConfig) private readonly config: BootstrapConfig,
@@ -104,7 +106,12 @@ export class Bootstrap {
     await this.clients.insertSecret(tx, clientId, secret);
     await tx.insert(BootstrapEntity, { clientId });
     const target = { targetType: 'client', targetId: clientId } as const;
-    await this.audit.record(tx, { action: 'client.created', ...target, details: { scope: administrator.scope } });
+    await this.journal.record(
+      tx,
+      undefined,
+      { action: 'client.created', clientId, epoch: '0' },
+      { scope: administrator.scope },
+    );
     await this.audit.record(tx, { action: 'bootstrap.completed', ...target, details: { origin } });
   }
 

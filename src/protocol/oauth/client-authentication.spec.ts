@@ -18,6 +18,13 @@ function refusal(authorization: string | undefined, body = ''): string {
   }
 }
 
+/** An assertion as far as its shape goes; nobody signed it. */
+function assertionOf(sub: string): string {
+  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  return `${part({ alg: 'RS256' })}.${part({ sub })}.AAAA`;
+}
+
+const MALFORMED_ASSERTION = '401 invalid_client assertion_malformed';
 const MALFORMED = '401 invalid_client malformed_credentials';
 const NO_CREDENTIALS = '401 invalid_client no_credentials';
 const UNSUPPORTED_SCHEME = '401 invalid_client unsupported_scheme';
@@ -106,7 +113,6 @@ describe('RFC 6749 §2.3.1 client_secret_post', () => {
 
   it.each([
     ['nothing at all', '', NO_CREDENTIALS],
-    ['client_id alone', 'client_id=billing', NO_CREDENTIALS],
     ['an empty secret', 'client_id=billing&client_secret=', NO_CREDENTIALS],
     ['a secret without id', 'client_secret=x', INVALID_REQUEST],
     ['T-05: the id twice', 'client_id=billing&client_id=billing&client_secret=x', INVALID_REQUEST],
@@ -145,12 +151,44 @@ describe('RFC 7521 §4.2 client assertions', () => {
     ['the SAML type', `client_assertion=x.y.z&client_assertion_type=${SAML}`, INVALID_REQUEST],
     ['the type alone', `client_assertion_type=${JWT_BEARER}`, INVALID_REQUEST],
     ['two assertions', `client_assertion=x&client_assertion=x&client_assertion_type=${JWT_BEARER}`, INVALID_REQUEST],
+    ['what is no assertion', `client_assertion=x.y.z&client_assertion_type=${JWT_BEARER}`, MALFORMED_ASSERTION],
     [
-      'a complete one, which is not offered',
-      `client_assertion=x.y.z&client_assertion_type=${JWT_BEARER}`,
-      '401 invalid_client unsupported_auth_method',
+      'A-13: an assertion for an impossible client',
+      `client_assertion=${assertionOf('billé')}&client_assertion_type=${JWT_BEARER}`,
+      MALFORMED,
+    ],
+    [
+      'J-11: another client_id beside it',
+      `client_id=other&client_assertion=${assertionOf('billing')}&client_assertion_type=${JWT_BEARER}`,
+      INVALID_REQUEST,
+    ],
+    [
+      'the client_id twice beside it',
+      `client_id=billing&client_id=billing&client_assertion=${assertionOf('billing')}&client_assertion_type=${JWT_BEARER}`,
+      INVALID_REQUEST,
     ],
   ])('J-21: refuses %s', (_, body, expected) => {
+    expect(refusal(undefined, body)).toBe(expected);
+  });
+
+  it('reads whom a well-formed one speaks for, with or without client_id', () => {
+    const body = `client_assertion=${assertionOf('billing')}&client_assertion_type=${JWT_BEARER}`;
+    for (const sent of [body, `${body}&client_id=billing`, `${body}&client_id=`]) {
+      expect(read(undefined, sent)).toMatchObject({ method: 'client_assertion', clientId: 'billing' });
+    }
+  });
+});
+
+describe('RFC 8705 §2 a client_id alone', () => {
+  it('leaves it to the certificate', () => {
+    expect(read(undefined, 'client_id=billing')).toEqual({ method: 'tls_client', clientId: 'billing' });
+  });
+
+  it.each([
+    ['with an empty secret', 'client_id=billing&client_secret=', NO_CREDENTIALS],
+    ['twice', 'client_id=billing&client_id=billing', INVALID_REQUEST],
+    ['of an impossible client', 'client_id=bill%00ing', MALFORMED],
+  ])('refused %s', (_, body, expected) => {
     expect(refusal(undefined, body)).toBe(expected);
   });
 });

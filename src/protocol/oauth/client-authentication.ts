@@ -1,22 +1,31 @@
 import { decodeFormComponent, type Form, singleParameter } from '../form.js';
+import { type ClientAssertion, readClientAssertion } from './client-assertion.js';
 import { invalidClient, invalidRequest } from './error.js';
 
 /** What a client proves itself with (RFC 6749 §2.3). Not yet believed: `clients/` checks it. */
 export type ClientCredentials =
-  | { readonly method: 'client_secret_basic'; readonly clientId: string; readonly clientSecret: string }
-  | { readonly method: 'client_secret_post'; readonly clientId: string; readonly clientSecret: string };
+  | {
+      readonly method: 'client_secret_basic' | 'client_secret_post';
+      readonly clientId: string;
+      readonly clientSecret: string;
+    }
+  /** `clientId`: the `sub` of the assertion (RFC 7523 §3). */
+  | { readonly method: 'client_assertion'; readonly clientId: string; readonly assertion: ClientAssertion }
+  /** A `client_id` alone: the certificate of the connection must speak for it (RFC 8705 §2). */
+  | { readonly method: 'tls_client'; readonly clientId: string };
 
 const JWT_BEARER_ASSERTION = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const MAX_CLIENT_ID_LENGTH = 256;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * Reads how a client authenticates: HTTP Basic or `client_id` and `client_secret` in the form (RFC 6749 §2.3.1).
+ * Reads how a client authenticates: HTTP Basic, `client_id` and `client_secret` in the form (RFC 6749 §2.3.1), an assertion
+ * (RFC 7521 §4.2), or `client_id` alone beside a certificate (RFC 8705 §2).
  *
  * @param authorization value of the `Authorization` header, if there was one
- * @throws OAuthError `invalid_request` for two ways at once, a `client_id` that contradicts the header, a repeated
- *   parameter, or an assertion without its type (RFC 6749 §2.3, RFC 7521 §4.2); else `invalid_client`, with the reason
- *   `no_credentials`, `unsupported_scheme`, `malformed_credentials` or `unsupported_auth_method`
+ * @throws OAuthError `invalid_request` for two ways at once, a `client_id` that contradicts the header or the assertion, a
+ *   repeated parameter, or an assertion without its type (RFC 6749 §2.3, RFC 7521 §4.2); else `invalid_client`, with the
+ *   reason `no_credentials`, `unsupported_scheme`, `malformed_credentials`, or that of a malformed assertion
  */
 export function readClientCredentials(authorization: string | undefined, form: Form): ClientCredentials {
   const hasSecret = form.has('client_secret');
@@ -29,7 +38,7 @@ export function readClientCredentials(authorization: string | undefined, form: F
   }
   if (hasAssertion) {
     if (hasSecret) throw twoWays();
-    return refuseAssertion(form);
+    return readAssertion(form);
   }
   return readPost(form);
 }
@@ -114,22 +123,32 @@ function isClientIdShaped(clientId: string): boolean {
   return true;
 }
 
-/** RFC 7521 §4.2: an assertion comes with its type, and both once. The method itself is not offered. */
-function refuseAssertion(form: Form): never {
+/** RFC 7521 §4.2: an assertion comes with its type, and both once. */
+function readAssertion(form: Form): ClientCredentials {
   const type = singleParameter(form, 'client_assertion_type');
-  const assertion = singleParameter(form, 'client_assertion');
+  const text = singleParameter(form, 'client_assertion');
+  const bodyClientId = singleParameter(form, 'client_id');
   if (type !== JWT_BEARER_ASSERTION) {
     throw invalidRequest('the parameter client_assertion_type is missing or not supported');
   }
-  if (assertion === undefined) throw invalidRequest('the parameter client_assertion is missing');
-  throw invalidClient('unsupported_auth_method');
+  if (text === undefined) throw invalidRequest('the parameter client_assertion is missing');
+  const assertion = readClientAssertion(text);
+  if (typeof assertion === 'string') throw invalidClient(assertion);
+  const { clientId } = assertion;
+  if (!isClientIdShaped(clientId)) throw invalidClient('malformed_credentials');
+  if (bodyClientId !== undefined && bodyClientId !== clientId) {
+    throw invalidRequest('the parameter client_id is not the client of the assertion');
+  }
+  return { method: 'client_assertion', clientId, assertion };
 }
 
 function readPost(form: Form): ClientCredentials {
   const clientId = singleParameter(form, 'client_id');
   const clientSecret = singleParameter(form, 'client_secret');
-  if (clientSecret === undefined) throw invalidClient('no_credentials');
-  if (clientId === undefined) throw invalidRequest('the parameter client_id is missing');
+  if (clientSecret !== undefined && clientId === undefined) throw invalidRequest('the parameter client_id is missing');
+  if (clientId === undefined) throw invalidClient('no_credentials');
   if (!isClientIdShaped(clientId)) throw invalidClient('malformed_credentials');
-  return { method: 'client_secret_post', clientId, clientSecret };
+  if (clientSecret !== undefined) return { method: 'client_secret_post', clientId, clientSecret };
+  if (form.has('client_secret')) throw invalidClient('no_credentials');
+  return { method: 'tls_client', clientId };
 }
