@@ -4,6 +4,7 @@ import type { ClientSnapshot } from '../../clients/index.js';
 import { ServerConfig, TokenConfig } from '../../config/index.js';
 import { resolveAudience, resolveScope, type TokenRequest } from '../../protocol/index.js';
 import { AccessTokenIssuer } from '../access-token-issuer.js';
+import { RefreshTokens } from '../refresh/index.js';
 import { type TokenTerms, tokenTerms } from '../token-terms.js';
 import type { Grant, TokenResponse, TokenView } from './grant.js';
 
@@ -25,10 +26,14 @@ export class ClientCredentialsGrant implements Grant {
     @Inject(ServerConfig) private readonly server: ServerConfig,
     @Inject(TokenConfig) private readonly config: TokenConfig,
     @Inject(AccessTokenIssuer) private readonly issuer: AccessTokenIssuer,
+    @Inject(RefreshTokens) private readonly refreshTokens: RefreshTokens,
   ) {}
 
   async issue(request: TokenRequest, view: TokenView, origin: RequestOrigin): Promise<TokenResponse | undefined> {
-    return this.issuer.issue(this.terms(request, view), origin);
+    const terms = this.terms(request, view);
+    const { client, confirmation } = view;
+    if (!client.grantTypes.has('refresh_token')) return this.issuer.issue(terms, origin, confirmation);
+    return this.refreshTokens.begin(await this.issuer.sign(terms, origin, confirmation), client);
   }
 
   private terms(request: TokenRequest, view: TokenView): TokenTerms {

@@ -1,12 +1,14 @@
 import type { RequestOrigin } from '../../audit/index.js';
 import type { ClientSnapshot } from '../../clients/index.js';
-import type { TokenRequest } from '../../protocol/index.js';
+import type { Confirmation, TokenRequest } from '../../protocol/index.js';
 import type { RegisteredScopes } from '../../scopes/index.js';
 
 /** What a decision about a token request rests on, as it was at one moment. */
 export interface TokenView {
   readonly client: ClientSnapshot;
   readonly scopes: RegisteredScopes;
+  /** What the token is to be bound to. */
+  readonly confirmation: Confirmation | undefined;
 }
 
 /** The answer of the token endpoint (RFC 6749 §5.1), already serialised. */

@@ -1,14 +1,18 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ClientCredentialsGrant } from './client-credentials.grant.js';
 import type { Grant } from './grant.js';
+import { RefreshTokenGrant } from './refresh-token.grant.js';
 
 /** The grants that this server has, by `grant_type`. */
 @Injectable()
 export class Grants {
   private readonly byType: ReadonlyMap<string, Grant>;
 
-  constructor(@Inject(ClientCredentialsGrant) clientCredentials: ClientCredentialsGrant) {
-    this.byType = new Map([clientCredentials].map((grant) => [grant.type, grant]));
+  constructor(
+    @Inject(ClientCredentialsGrant) clientCredentials: ClientCredentialsGrant,
+    @Inject(RefreshTokenGrant) refreshToken: RefreshTokenGrant,
+  ) {
+    this.byType = new Map([clientCredentials, refreshToken].map((grant) => [grant.type, grant]));
   }
 
   /** The grant of that type, if there is one. */

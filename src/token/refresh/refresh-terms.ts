@@ -1,0 +1,78 @@
+import type { ClientSnapshot } from '../../clients/index.js';
+import {
+  type Confirmation,
+  formatScope,
+  invalidDpopProof,
+  invalidGrant,
+  invalidTarget,
+  resolveAudience,
+  resolveScope,
+} from '../../protocol/index.js';
+import type { RefreshFamily } from './refresh-decision.js';
+
+/** What is asked of a family, and what its client may have now. */
+export interface RefreshQuestion {
+  readonly family: Pick<RefreshFamily, 'scope' | 'audience'>;
+  readonly client: Pick<ClientSnapshot, 'scope' | 'audience'>;
+}
+
+/**
+ * The scope of a renewed access token (RFC 6749 §6): what the family was granted, or a part of it that was asked for; and all
+ * of it the client may still have (security.md R-07).
+ *
+ * @param asked value of the request's `scope`
+ * @throws OAuthError `invalid_scope`
+ */
+export function refreshedScope(
+  { family, client }: RefreshQuestion,
+  asked: string | undefined,
+  isRegistered: (name: string) => boolean,
+): string[] {
+  const scope = resolveScope({ asked, allowed: family.scope, isRegistered });
+  // To ask for no scope is to ask for nothing here, not for the default.
+  return scope.length === 0 ? [] : resolveScope({ asked: formatScope(scope), allowed: client.scope, isRegistered });
+}
+
+/**
+ * The `aud` of a renewed access token: as with the scope, what the family was granted or a part of it, and still allowed for
+ * the client (RFC 8707 §2.2).
+ *
+ * @param asked values of the request's `resource`
+ * @throws OAuthError `invalid_target`
+ */
+export function refreshedAudience(
+  { family, client }: RefreshQuestion,
+  asked: readonly string[],
+  issuer: string,
+): string | string[] {
+  if (asked.length > 0) {
+    const audience = resolveAudience({ asked, client, issuer });
+    if (asked.every((resource) => family.audience.includes(resource))) return audience;
+    throw invalidTarget('a resource is not part of what was granted');
+  }
+  // What the client gets by default it need not be allowed to ask for: the issuer, for one without an audience.
+  const byDefault = client.audience.length === 0 ? [issuer] : client.audience;
+  const others = family.audience.filter((resource) => !byDefault.includes(resource));
+  if (others.length > 0) resolveAudience({ asked: others, client, issuer });
+  const [first] = family.audience;
+  return first !== undefined && family.audience.length === 1 ? first : [...family.audience];
+}
+
+/**
+ * Lets a family that began with a key or a certificate go on only with one: with a key, if not the same (RFC 9449 §5: that of a
+ * client that authenticates itself is not bound to its refresh tokens); with the same certificate.
+ *
+ * @param confirmation what the new access token is bound to
+ * @throws OAuthError `invalid_dpop_proof`, `invalid_grant`
+ */
+export function requireBinding(
+  family: Pick<RefreshFamily, 'jkt' | 'certificateThumbprint'>,
+  confirmation: Confirmation | undefined,
+): void {
+  if (family.jkt !== undefined && confirmation?.jkt === undefined) {
+    throw invalidDpopProof('missing_proof', 'the refresh token was issued with a DPoP proof: it needs one');
+  }
+  if (family.certificateThumbprint !== undefined && confirmation?.['x5t#S256'] !== family.certificateThumbprint) {
+    throw invalidGrant('other_certificate');
+  }
+}
