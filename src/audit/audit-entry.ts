@@ -9,15 +9,25 @@ export type AuditAction =
   | 'client.deleted'
   | 'client.secret_regenerated'
   | 'client.secret_deleted'
+  | 'kek.rotated'
+  | 'key.activated'
+  | 'key.ceased'
   | 'key.created'
+  | 'key.retired'
+  | 'key.revoked'
+  | 'key.rotated'
   | 'scope.created'
   | 'scope.updated'
   | 'scope.deleted'
   | 'token.issued'
-  | 'token.denied';
+  | 'token.denied'
+  | 'token.introspection_denied'
+  | 'token.revocation_denied'
+  | 'token.revoked'
+  | 'token.reused';
 
 /** What an entry is about; `targetId` is its public identifier. */
-export type AuditTargetType = 'client' | 'token' | 'key' | 'scope' | 'route';
+export type AuditTargetType = 'client' | 'token' | 'refresh_family' | 'key' | 'scope' | 'route';
 
 /** Where a request came from. */
 export interface RequestOrigin {

@@ -97,6 +97,8 @@ function isPlain(request: IncomingMessage): boolean {
     length !== undefined &&
     Number(length) <= bodyLimits.oauth &&
     request.headers['transfer-encoding'] === undefined &&
+    // Whoever proves possession of a key is told a nonce, in a header of the answer.
+    request.headers['dpop'] === undefined &&
     headerFault(request) === undefined &&
     bodyFault(request) === undefined
   );

@@ -22,3 +22,10 @@ export function newUuid(now: number): string {
   offset += bytesPerIdentifier;
   return uuid;
 }
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** Whether `text` is a UUID as this server writes it, in lower case. */
+export function isUuid(text: string): boolean {
+  return uuid.test(text);
+}

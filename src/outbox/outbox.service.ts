@@ -32,7 +32,8 @@ export class Outbox {
       [
         this.server.issuer,
         now,
-        events.map(() => newUuid(now)),
+        // Of one change, in the order of its events: identifiers of one millisecond sort by chance.
+        events.map(() => newUuid(now)).toSorted(),
         events.map(({ type }) => type),
         events.map(({ subject }) => subject),
         events.map(({ data }) => JSON.stringify(data)),

@@ -1,15 +1,31 @@
 /** The one entry of `protocol/`: what the specifications say, as pure functions and types. */
-export { type BearerChallenge, bearerChallenge } from './bearer.js';
+export { type BearerChallenge, bearerChallenge, type DpopChallenge, dpopChallenge } from './bearer.js';
 export { isNotModified } from './entity-tag.js';
 export { type Form, isFormMediaType, parseForm, singleParameter } from './form.js';
 export { formatSecret, formatSecretId, type ParsedSecret, parseSecret, type SecretKind } from './generated-secret.js';
 export { isCompactJws } from './jose/compact-jws.js';
 export { applyMergePatch, type MergePatch } from './merge-patch.js';
-export { type Cidr, cidrContains, parseCidr } from './network.js';
-export { ACCESS_TOKEN_TYPE, type AccessTokenClaims, accessTokenClaims } from './oauth/access-token.js';
+export { addressBytes, type Cidr, cidrContains, parseCidr } from './network.js';
+export {
+  ACCESS_TOKEN_TYPE,
+  type AccessTokenClaims,
+  accessTokenClaims,
+  type Confirmation,
+} from './oauth/access-token.js';
+export {
+  type CheckedAssertion,
+  checkClientAssertion,
+  type ClientAssertion,
+  clientAssertionAlgorithms,
+  type ClientAssertionFault,
+} from './oauth/client-assertion.js';
+export { type ClientAssertionKey, isSignedByAny, readClientAssertionKey } from './oauth/client-assertion-key.js';
 export { type ClientCredentials, readClientCredentials } from './oauth/client-authentication.js';
+export { type CheckedDpopProof, checkDpopProof, dpopSigningAlgorithms } from './oauth/dpop-proof.js';
 export {
   invalidClient,
+  invalidDpopProof,
+  invalidGrant,
   invalidRequest,
   invalidScope,
   invalidTarget,
@@ -37,6 +53,7 @@ export {
   resolveScope,
   scopeCovers,
 } from './oauth/scope.js';
+export { readTokenParameter } from './oauth/token-parameter.js';
 export { readTokenRequest, type TokenRequest } from './oauth/token-request.js';
 export {
   badRequest,
@@ -56,4 +73,7 @@ export {
   unsupportedMediaType,
 } from './problem.js';
 export { JsonFault, parseStrictJson } from './strict-json.js';
+export { type CertificateContent, extensionId, readCertificate } from './x509/certificate.js';
+export { DerFault } from './x509/der.js';
+export { type DistinguishedName, isSameName, parseDistinguishedName } from './x509/distinguished-name.js';
 export { timeOfUuidV7, uuidV7 } from './uuid-v7.js';

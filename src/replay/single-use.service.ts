@@ -75,11 +75,11 @@ export class SingleUse implements OnModuleInit, OnApplicationShutdown {
 
   /** Forgets what has expired by the clock of the database. */
   async prune(signal?: AbortSignal): Promise<void> {
-    let deleted: number;
-    do {
-      const statement = { name: 'single_use_prune', text: pruneUses, values: [pruneBatch] };
-      deleted = (await this.postgres.query(statement)).length;
-    } while (deleted === pruneBatch && signal?.aborted !== true);
+    const statement = { name: 'single_use_prune', text: pruneUses, values: [pruneBatch] };
+    for (;;) {
+      const { length } = await this.postgres.query(statement);
+      if (length < pruneBatch || signal?.aborted === true) return;
+    }
   }
 
   private async commit(rows: readonly Row[]): Promise<boolean[]> {

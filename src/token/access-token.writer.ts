@@ -1,4 +1,5 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import { GroupCommit, Postgres } from '../database/index.js';
 import { batchColumns } from './access-token.batch.js';
 import type { AccessTokenRecord } from './access-token-record.js';
@@ -59,7 +60,7 @@ export class AccessTokenWriter implements OnApplicationShutdown {
     });
   }
 
-  /** Announces a signature, so that a commit waits a moment for the token that it belongs to. */
+  /** Announces a token that is being signed, so that a commit waits a moment for it. */
   async expecting<T>(signature: Promise<T>): Promise<T> {
     this.signing += 1;
     try {
@@ -78,6 +79,16 @@ export class AccessTokenWriter implements OnApplicationShutdown {
    */
   write(record: AccessTokenRecord): Promise<'written' | 'stale'> {
     return this.batches.add(record);
+  }
+
+  /**
+   * Stores the record and its audit entry in the transaction `tx`.
+   *
+   * @returns whether the terms still hold; if not, nothing was written
+   */
+  async writeIn(tx: EntityManager, record: AccessTokenRecord): Promise<boolean> {
+    const rows = await tx.query<unknown[]>(insertTokens, batchColumns([record]).values);
+    return rows.length === 1;
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -4,7 +4,7 @@ import { Public } from '../access/index.js';
 import { supportedAuthMethods } from '../clients/index.js';
 import { Clock } from '../clock/index.js';
 import { ServerConfig } from '../config/index.js';
-import { authorizationServerMetadata } from '../protocol/index.js';
+import { authorizationServerMetadata, clientAssertionAlgorithms, dpopSigningAlgorithms } from '../protocol/index.js';
 import { type RegisteredScopes, ScopeRegistry } from '../scopes/index.js';
 import { Grants } from './grants/grants.js';
 
@@ -28,10 +28,15 @@ export class MetadataController {
   @Public()
   async metadata(@Res() reply: FastifyReply): Promise<void> {
     const scopes = await this.registered();
+    // Certificates come from a trusted proxy; where none is configured, none come.
+    const readsCertificates = this.server.trustProxy.length > 0;
     const document = authorizationServerMetadata({
       issuer: this.server.issuer,
       grantTypes: this.grants.types,
-      authMethods: supportedAuthMethods,
+      authMethods: supportedAuthMethods.filter((method) => readsCertificates || !method.includes('tls_client_auth')),
+      assertionAlgs: clientAssertionAlgorithms,
+      dpopAlgs: dpopSigningAlgorithms,
+      readsCertificates,
       scopes: [...scopes.names],
     });
     await reply

@@ -6,25 +6,53 @@ import { LimitsModule } from '../limits/index.js';
 import { ScopesModule } from '../scopes/index.js';
 import { AccessTokenIssuer } from './access-token-issuer.js';
 import { AccessTokenWriter } from './access-token.writer.js';
+import { AccessTokenReader } from './access-token-reader.js';
+import { ClientRequests } from './client-requests.service.js';
 import { ClientCredentialsGrant } from './grants/client-credentials.grant.js';
 import { Grants } from './grants/grants.js';
+import { RefreshTokenGrant } from './grants/refresh-token.grant.js';
+import { IntrospectionController } from './introspection/introspection.controller.js';
+import { IntrospectionEndpoint } from './introspection/introspection.endpoint.js';
 import { MetadataController } from './metadata.controller.js';
+import { RefreshFamilies, RefreshRepository, RefreshSecrets, RefreshTokens } from './refresh/index.js';
+import { RevocationController } from './revocation/revocation.controller.js';
+import { RevocationEndpoint } from './revocation/revocation.endpoint.js';
+import { TokenRevocations } from './revocation/token-revocations.service.js';
+import { TokenAdministration } from './token-administration.service.js';
 import { TokenEndpoint } from './token-endpoint.js';
+import { TokenListing } from './token-listing.service.js';
+import { TokenLookUps } from './token-look-ups.js';
 import { TokenPartitions } from './token-partitions.js';
 import { DatabaseTokenStatus } from './token-status.js';
 import { TokenController } from './token.controller.js';
+import { TokenRepository } from './token.repository.js';
+import { TokensController } from './tokens.controller.js';
 
 /** Tokens: how one is asked for, decided, signed, stored and checked. */
 @Module({
   imports: [ClientAuthenticationModule, ClientsModule, KeysModule, LimitsModule, ScopesModule],
-  controllers: [TokenController, MetadataController],
+  controllers: [TokenController, IntrospectionController, RevocationController, MetadataController, TokensController],
   providers: [
     AccessTokenIssuer,
+    AccessTokenReader,
     AccessTokenWriter,
     ClientCredentialsGrant,
+    ClientRequests,
     Grants,
+    IntrospectionEndpoint,
+    RefreshFamilies,
+    RefreshRepository,
+    RefreshSecrets,
+    RefreshTokenGrant,
+    RefreshTokens,
+    RevocationEndpoint,
+    TokenAdministration,
     TokenEndpoint,
+    TokenListing,
+    TokenLookUps,
     TokenPartitions,
+    TokenRepository,
+    TokenRevocations,
     { provide: TokenStatus, useClass: DatabaseTokenStatus },
   ],
   exports: [TokenStatus],

@@ -4,7 +4,10 @@
  * | section | requirement | test |
  * |---|---|---|
  * | §2 | issuer, token_endpoint, jwks_uri, response_types_supported | members |
+ * | §2 | introspection_endpoint, revocation_endpoint | members, rfc7662, rfc7009 |
  * | §2 | grant_types_supported and token_endpoint_auth_methods_supported, as the defaults are others | members, every one works |
+ * | §2 | the algorithms of assertions; the methods of introspection and revocation | members, rfc7523 |
+ * | RFC 8705 §3.3, RFC 9449 §5.1 | what is bound to what | members, with a trusted proxy |
  * | §2 | scopes_supported | scopes |
  * | §2 | members without a value are omitted | members |
  * | §3, §3.1 | GET at /.well-known/oauth-authorization-server | request |
@@ -12,7 +15,8 @@
  * | §3.3 | issuer is that of the request | issuer |
  * | §6.2 | no URL but those of the configured issuer | nothing of the request shows |
  */
-import { calculateJwkThumbprint } from 'jose';
+import { randomUUID } from 'node:crypto';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { rawRequest } from '../support/raw-http.js';
 import { expectProblem } from '../support/refusal.js';
 import { basic, startServer, type TestServer } from '../support/server.js';
@@ -28,6 +32,9 @@ interface Metadata {
   readonly grant_types_supported: readonly string[];
   readonly token_endpoint_auth_methods_supported: readonly string[];
 }
+
+const methods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'];
+const algorithms = ['ES256', 'RS256', 'PS256', 'EdDSA', 'Ed25519'];
 
 let server: TestServer;
 
@@ -50,28 +57,70 @@ it('§2 members', async () => {
     jwks_uri: `${server.issuer}/.well-known/jwks.json`,
     scopes_supported: expect.arrayContaining(['admin:full', 'read:profile', 'manage:*', 'oauth:introspect']),
     response_types_supported: [],
-    grant_types_supported: ['client_credentials'],
-    token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+    grant_types_supported: ['client_credentials', 'refresh_token'],
+    token_endpoint_auth_methods_supported: methods,
+    token_endpoint_auth_signing_alg_values_supported: algorithms,
+    introspection_endpoint: `${server.issuer}/oauth/introspect`,
+    introspection_endpoint_auth_methods_supported: methods,
+    introspection_endpoint_auth_signing_alg_values_supported: algorithms,
+    revocation_endpoint: `${server.issuer}/oauth/revoke`,
+    revocation_endpoint_auth_methods_supported: methods,
+    revocation_endpoint_auth_signing_alg_values_supported: algorithms,
+    dpop_signing_alg_values_supported: algorithms,
   });
+});
+
+it('§2 with a trusted proxy, client certificates work too', async () => {
+  const behind = await startServer({ beside: server, env: { TRUST_PROXY: '127.0.0.1' } });
+  try {
+    expect(await (await behind.fetch(path)).json()).toMatchObject({
+      token_endpoint_auth_methods_supported: [...methods, 'tls_client_auth', 'self_signed_tls_client_auth'],
+      tls_client_certificate_bound_access_tokens: true,
+    });
+  } finally {
+    await behind.stop();
+  }
 });
 
 it('§2 every one works', async () => {
   const document = await metadata();
-  const client = await server.createClient({ client_name: 'C' });
-  const request = (init: { headers?: Record<string, string>; form?: Record<string, string> }, grant_type: string) =>
-    fetch(document.token_endpoint, {
-      method: 'POST',
-      headers: init.headers ?? {},
-      body: new URLSearchParams({ grant_type, ...init.form }),
-    });
+  const grant_types = ['client_credentials', 'refresh_token'];
+  const client = await server.createClient({ client_name: 'C', grant_types });
+  const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
+  const keyClient = await server.createClient({
+    client_name: 'K',
+    grant_types,
+    token_endpoint_auth_method: 'private_key_jwt',
+    jwks: { keys: [await exportJWK(publicKey)] },
+  });
+  const assertion = () =>
+    new SignJWT({ jti: randomUUID() })
+      .setProtectedHeader({ alg: 'ES256' })
+      .setIssuer(keyClient.client_id)
+      .setSubject(keyClient.client_id)
+      .setAudience(document.issuer)
+      .setExpirationTime('1m')
+      .sign(privateKey);
   const { client_id, client_secret } = client;
-  const methods: Record<string, Parameters<typeof request>[0]> = {
-    client_secret_basic: { headers: { authorization: basic(client) } },
-    client_secret_post: { form: { client_id, client_secret } },
+  const ways: Record<string, () => Promise<{ headers?: Record<string, string>; form?: Record<string, string> }>> = {
+    client_secret_basic: async () => ({ headers: { authorization: basic(client) } }),
+    client_secret_post: async () => ({ form: { client_id, client_secret } }),
+    private_key_jwt: async () => ({
+      form: {
+        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+        client_assertion: await assertion(),
+      },
+    }),
   };
-  for (const grantType of document.grant_types_supported) {
-    for (const method of document.token_endpoint_auth_methods_supported) {
-      expect((await request(methods[method] ?? {}, grantType)).status).toBe(200);
+  for (const method of document.token_endpoint_auth_methods_supported) {
+    let refresh_token: string | undefined;
+    for (const grant_type of document.grant_types_supported) {
+      const { headers = {}, form = {} } = (await ways[method]?.()) ?? {};
+      const parameters = { grant_type, ...form, ...(refresh_token === undefined ? {} : { refresh_token }) };
+      const init = { method: 'POST', headers, body: new URLSearchParams(parameters) };
+      const response = await fetch(document.token_endpoint, init);
+      expect([method, grant_type, response.status]).toEqual([method, grant_type, 200]);
+      ({ refresh_token } = (await response.json()) as { refresh_token: string });
     }
   }
   const { keys } = (await (await fetch(document.jwks_uri)).json()) as { keys: Record<string, string>[] };

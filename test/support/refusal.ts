@@ -20,6 +20,9 @@ export interface AuditRow {
 /** Everything that a refused request must leave as it is (security.md N0), but for the audit log. */
 const selectState = `
   SELECT (SELECT count(*)::int FROM access_tokens) AS access_tokens,
+    (SELECT count(*)::int FROM events) AS events,
+    (SELECT jsonb_agg(to_jsonb(f) ORDER BY id) FROM refresh_families f) AS refresh_families,
+    (SELECT jsonb_agg(to_jsonb(t) ORDER BY token_id) FROM refresh_tokens t) AS refresh_tokens,
     (SELECT jsonb_agg(to_jsonb(c) ORDER BY client_id) FROM clients c) AS clients,
     (SELECT jsonb_agg(to_jsonb(s) ORDER BY secret_id) FROM client_secrets s) AS client_secrets,
     (SELECT jsonb_agg(to_jsonb(s) ORDER BY name) FROM scopes s) AS scopes,

@@ -1,7 +1,7 @@
 import { type Form, repeated, singleParameter } from '../form.js';
 import { invalidRequest } from './error.js';
 
-/** What every grant reads of a token request; the grants read the rest of the form themselves. */
+/** What the grants read of a token request. */
 export interface TokenRequest {
   /** `grant_type` (REQUIRED, RFC 6749 §4.4.2), as sent. */
   readonly grantType: string;
@@ -9,6 +9,8 @@ export interface TokenRequest {
   readonly scope: string | undefined;
   /** `resource` and its synonym `audience` (OPTIONAL, repeatable, RFC 8707 §2), as sent and not yet checked. */
   readonly resources: string[];
+  /** `refresh_token` (RFC 6749 §6), as sent. */
+  readonly refreshToken?: string;
 }
 
 /** Parameters that must not be repeated (RFC 6749 §3.2), those that no grant reads yet included. */
@@ -37,7 +39,9 @@ export function readTokenRequest(form: Form): TokenRequest {
   for (const [name, values] of form) if (values.length > 1 && SINGLE.has(name)) throw repeated(name);
   const grantType = singleParameter(form, 'grant_type');
   if (grantType === undefined) throw invalidRequest('the parameter grant_type is missing');
-  return { grantType, scope: singleParameter(form, 'scope'), resources: readResources(form) };
+  const refreshToken = singleParameter(form, 'refresh_token');
+  const request = { grantType, scope: singleParameter(form, 'scope'), resources: readResources(form) };
+  return refreshToken === undefined ? request : { ...request, refreshToken };
 }
 
 function readResources(form: Form): string[] {

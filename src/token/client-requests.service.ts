@@ -1,0 +1,199 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { originOf } from '../access/index.js';
+import { Audit, type AuditAction, type AuditRefusal, type RequestOrigin } from '../audit/index.js';
+import { type ClientCertificate, ClientCertificates } from '../binding/index.js';
+import { ClientAuthenticator, type ClientSnapshot, ClientSnapshots, ClientUsage } from '../clients/index.js';
+import { Clock } from '../clock/index.js';
+import { ServerConfig } from '../config/index.js';
+import { DatabaseUnavailable } from '../database/index.js';
+import { Limits } from '../limits/index.js';
+import {
+  type ClientCredentials,
+  type Form,
+  invalidClient,
+  invalidRequest,
+  isFormMediaType,
+  OAuthError,
+  parseForm,
+  readClientCredentials,
+  temporarilyUnavailable,
+} from '../protocol/index.js';
+import { SingleUse } from '../replay/index.js';
+import { type RegisteredScopes, ScopeRegistry } from '../scopes/index.js';
+import type { WireRequest } from './wire-request.js';
+
+/** Clients that change faster than this many decisions can follow are asked to come again. */
+const maxDecisions = 8;
+
+/** A request of a client that authenticates itself: read and well-formed, not yet believed. */
+export interface ClientRequest {
+  /** Under which a refusal is audited. */
+  readonly action: AuditAction;
+  readonly credentials: ClientCredentials;
+  readonly origin: RequestOrigin;
+  readonly certificate: ClientCertificate | undefined;
+  /** Value of the `DPoP` header (RFC 9449 §4). */
+  readonly dpop: string | string[] | undefined;
+}
+
+/** The authenticated client, as it is known to the decision. */
+export interface ClientView {
+  readonly client: ClientSnapshot;
+  readonly scopes: RegisteredScopes;
+}
+
+interface Knowledge {
+  readonly client: ClientSnapshot | undefined;
+  readonly scopes: RegisteredScopes;
+  /** Loaded after the request came in: a refusal may rest on it. */
+  readonly fresh: boolean;
+}
+
+/**
+ * The door of the endpoints at which clients authenticate themselves: token, introspection, revocation.
+ *
+ * Caches answer, the database decides. A request is decided on cached copies, and what is done or answered rests on the
+ * condition that they are still true; a refusal rests on fresh ones. So a change is honoured by every process from the moment
+ * of its commit.
+ */
+@Injectable()
+export class ClientRequests {
+  private readonly demandsHttps: boolean;
+
+  constructor(
+    @Inject(ServerConfig) server: ServerConfig,
+    @Inject(ClientSnapshots) private readonly clients: ClientSnapshots,
+    @Inject(ScopeRegistry) private readonly scopes: ScopeRegistry,
+    @Inject(ClientAuthenticator) private readonly authenticator: ClientAuthenticator,
+    @Inject(ClientCertificates) private readonly certificates: ClientCertificates,
+    @Inject(ClientUsage) private readonly usage: ClientUsage,
+    @Inject(SingleUse) private readonly singleUse: SingleUse,
+    @Inject(Limits) private readonly limits: Limits,
+    @Inject(Audit) private readonly audit: Audit,
+    @Inject(Clock) private readonly clock: Clock,
+  ) {
+    this.demandsHttps = server.issuer.startsWith('https:') && server.trustProxy.length > 0;
+  }
+
+  /**
+   * Reads a request: its form, how the client authenticates, and with `readRest` what else the endpoint takes.
+   *
+   * @throws OAuthError `invalid_request` or `invalid_client`, once the refusal is in the audit log
+   */
+  async read<Rest>(
+    wire: WireRequest,
+    action: AuditAction,
+    readRest: (form: Form) => Rest,
+  ): Promise<{ readonly request: ClientRequest; readonly rest: Rest }> {
+    const origin = originOf(wire);
+    let claimed: string | undefined;
+    try {
+      if (!isFormMediaType(wire.headers['content-type'])) {
+        throw invalidRequest('the body must be application/x-www-form-urlencoded');
+      }
+      // RFC 6749 §1.6, §3.2: credentials must not come over plain HTTP, as a trusted proxy would tell.
+      if (this.demandsHttps && !wire.secure) throw invalidRequest('this endpoint takes requests over TLS only');
+      const form = parseForm(wire.body instanceof Uint8Array ? wire.body : new Uint8Array());
+      claimed = form.get('client_id')?.[0];
+      const credentials = readClientCredentials(wire.headers.authorization, form);
+      claimed = credentials.clientId;
+      const certificate = this.certificates.of(wire);
+      return {
+        request: { action, credentials, origin, certificate, dpop: wire.headers['dpop'] },
+        rest: readRest(form),
+      };
+    } catch (error) {
+      if (!(error instanceof OAuthError)) throw error;
+      throw await this.refused(error, action, origin, claimed);
+    }
+  }
+
+  /**
+   * Authenticates the client and lets `act` answer it.
+   *
+   * @param act gives `undefined` when what it was told no longer holds; then nothing has happened, and it is asked again
+   * @param details what the audit entry of a refusal says beside the reason
+   * @throws OAuthError `invalid_client`, or what `act` refuses with, once the refusal is in the audit log
+   * @throws DatabaseUnavailable when the database is away
+   */
+  async answer<Result>(
+    request: ClientRequest,
+    act: (view: ClientView) => Promise<Result | undefined>,
+    details?: Readonly<Record<string, unknown>>,
+  ): Promise<Result> {
+    try {
+      return await this.decide(request, act);
+    } catch (error) {
+      if (!(error instanceof OAuthError)) throw error;
+      throw await this.refused(error, request.action, request.origin, request.credentials.clientId, details);
+    }
+  }
+
+  private async decide<Result>(
+    request: ClientRequest,
+    act: (view: ClientView) => Promise<Result | undefined>,
+  ): Promise<Result> {
+    let known = this.remembered(request) ?? (await this.fresh(request));
+    let spent = false;
+    for (let decisions = 0; decisions < maxDecisions; decisions += 1) {
+      try {
+        const authenticated = this.authenticator.authenticate(request.credentials, known.client, {
+          now: this.clock.now(),
+          address: request.origin.ipAddress ?? '',
+          certificate: request.certificate,
+        });
+        const outcome = authenticated instanceof Promise ? await authenticated : authenticated;
+        const { client, scopes } = known;
+        if (outcome.fault !== undefined || client === undefined) throw invalidClient(outcome.fault ?? 'unknown_client');
+        if (outcome.once !== undefined && !spent) {
+          spent = await this.singleUse.use(outcome.once);
+          if (!spent) throw invalidClient('assertion_replayed');
+        }
+        const result = await act({ client, scopes });
+        if (result !== undefined) {
+          this.usage.used(client.clientId, outcome.secretId);
+          return result;
+        }
+      } catch (error) {
+        if (!(error instanceof OAuthError) || known.fresh) throw error;
+      }
+      known = await this.fresh(request);
+    }
+    throw new DatabaseUnavailable();
+  }
+
+  private remembered({ credentials }: ClientRequest): Knowledge | undefined {
+    const client = this.clients.cached(credentials.clientId);
+    const scopes = this.scopes.cached();
+    return client === undefined || scopes === undefined ? undefined : { client, scopes, fresh: false };
+  }
+
+  private async fresh({ credentials }: ClientRequest): Promise<Knowledge> {
+    const [client, scopes] = await Promise.all([this.clients.load(credentials.clientId), this.scopes.load()]);
+    return { client, scopes, fresh: true };
+  }
+
+  /** Records a refusal and gives the error to answer with: itself, or 429 once its sender has failed too often. */
+  private async refused(
+    error: OAuthError,
+    action: AuditAction,
+    origin: RequestOrigin,
+    clientId: string | undefined,
+    details?: Readonly<Record<string, unknown>>,
+  ): Promise<OAuthError> {
+    const wait = error.code === 'invalid_client' ? this.limits.failed(clientId ?? '', origin.ipAddress) : 0;
+    const answer = wait === 0 ? error : temporarilyUnavailable(429, wait, error);
+    const refusal: AuditRefusal = {
+      action,
+      actorClientId: clientId,
+      targetType: clientId === undefined ? undefined : 'client',
+      targetId: clientId,
+      origin,
+      details: { reason: answer.reason, ...answer.auditDetails, ...details },
+      error: answer.code,
+    };
+    if (answer.status === 429) this.audit.countRefusal(refusal);
+    else await this.audit.recordRefusal(refusal);
+    return answer;
+  }
+}
