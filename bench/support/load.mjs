@@ -16,7 +16,16 @@ export function httpRequest({ method, path, headers = {}, body = '' }) {
 }
 
 /** A token request (RFC 6749 §4.4.2) with HTTP Basic authentication. */
-export function tokenRequest({ clientId, clientSecret, path, scope }) {
+export function tokenRequest({ scope, ...request }) {
+  return formRequest({ ...request, form: { grant_type: 'client_credentials', scope } });
+}
+
+/** An introspection request (RFC 7662 §2.1) with HTTP Basic authentication. */
+export function introspectionRequest({ token, ...request }) {
+  return formRequest({ ...request, form: { token } });
+}
+
+function formRequest({ clientId, clientSecret, path, form }) {
   const credentials = [clientId, clientSecret].map(encodeURIComponent).join(':');
   return httpRequest({
     method: 'POST',
@@ -25,7 +34,7 @@ export function tokenRequest({ clientId, clientSecret, path, scope }) {
       Authorization: `Basic ${Buffer.from(credentials).toString('base64')}`,
       'Content-Type': 'application/x-www-form-urlencoded',
     },
-    body: new URLSearchParams({ grant_type: 'client_credentials', scope }).toString(),
+    body: new URLSearchParams(form).toString(),
   });
 }
 

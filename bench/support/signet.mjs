@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { temporaryDirectory } from './lifetime.mjs';
-import { tokenRequest } from './load.mjs';
+import { introspectionRequest, tokenRequest } from './load.mjs';
 import { embeddedPostgres, familyCpuMs, processCpuMs, residentMiB } from './proc.mjs';
 import { freePort, startServer } from './processes.mjs';
 
@@ -47,8 +47,8 @@ export async function startSignet({ parent, signingAlg = 'RS256', nodeOptions = 
     },
     url: `http://127.0.0.1:${port}/health/ready`,
   });
-  const server = new Signet(child, port, embeddedPostgres(dataDir));
-  await server.registerClients(admin, clients);
+  const server = new Signet(child, port, embeddedPostgres(dataDir), admin);
+  await server.registerClients(clients);
   return server;
 }
 
@@ -62,7 +62,10 @@ class Signet {
   /** Token requests, one per client. */
   tokenRequests = [];
 
-  constructor(child, port, postgres) {
+  #admin;
+
+  constructor(child, port, postgres, admin) {
+    this.#admin = admin;
     this.child = child;
     this.pid = child.pid;
     this.port = port;
@@ -79,29 +82,47 @@ class Signet {
     return residentMiB(this.pid);
   }
 
-  async registerClients(admin, count) {
-    const bearer = await this.#adminToken(admin);
+  async registerClients(count) {
+    const bearer = await this.#token(this.#admin, 'admin:oauth');
     for (let index = 0; index < count; index += 1) {
-      const response = await fetch(`http://127.0.0.1:${this.port}/admin/oauth/clients`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
-        body: JSON.stringify({
-          client_name: `Bench ${index}`,
-          client_id: `bench-${index}`,
-          scope: benchScope,
-          audience: [benchAudience],
-        }),
-      });
-      const { client_id: clientId, client_secret: clientSecret } = await answerOf(response, 201);
-      this.tokenRequests.push(tokenRequest({ clientId, clientSecret, path: '/oauth/token', scope: benchScope }));
+      const members = { client_name: `Bench ${index}`, client_id: `bench-${index}`, scope: benchScope };
+      const client = await this.#register(bearer, { ...members, audience: [benchAudience] });
+      this.tokenRequests.push(tokenRequest({ ...client, path: '/oauth/token', scope: benchScope }));
     }
   }
 
-  async #adminToken({ clientId, clientSecret }) {
+  /**
+   * Introspection requests of a resource server, each about another token that was issued for its API.
+   *
+   * @returns {Promise<string[]>}
+   */
+  async introspectionRequests(count) {
+    const bearer = await this.#token(this.#admin, 'admin:oauth');
+    const issuer = await this.#register(bearer, { client_name: 'Caller', scope: benchScope, audience: [benchAudience] });
+    const api = await this.#register(bearer, { client_name: 'API', resource_identifiers: [benchAudience] });
+    const requests = [];
+    while (requests.length < count) {
+      const token = await this.#token(issuer, benchScope);
+      requests.push(introspectionRequest({ ...api, path: '/oauth/introspect', token }));
+    }
+    return requests;
+  }
+
+  async #register(bearer, members) {
+    const response = await fetch(`http://127.0.0.1:${this.port}/admin/oauth/clients`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
+      body: JSON.stringify(members),
+    });
+    const { client_id: clientId, client_secret: clientSecret } = await answerOf(response, 201);
+    return { clientId, clientSecret };
+  }
+
+  async #token({ clientId, clientSecret }, scope) {
     const response = await fetch(`http://127.0.0.1:${this.port}/oauth/token`, {
       method: 'POST',
       headers: { authorization: `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}` },
-      body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'admin:oauth' }),
+      body: new URLSearchParams({ grant_type: 'client_credentials', scope }),
     });
     return (await answerOf(response, 200)).access_token;
   }

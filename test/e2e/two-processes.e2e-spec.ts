@@ -1,55 +1,24 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createMigratedDatabase } from '../support/migrated-database.js';
-import type { TestDatabase } from '../support/postgres.js';
-import { basic, type Credentials, freePort } from '../support/server.js';
-import { asDatabaseUrl, ServerBuild, type ServerProcess } from '../support/server-process.js';
+import { randomUUID } from 'node:crypto';
+import type { Credentials } from '../support/server.js';
+import type { ServerProcess } from '../support/server-process.js';
+import { raceLimitMs, raceRounds as rounds, TwoProcesses } from '../support/two-processes.js';
 
-/** `npm run test:races` asks for 1,000 (security.md, "Concurrency and failure races"). */
-const rounds = Number(process.env['SIGNET_RACE_ROUNDS'] ?? 40);
 /** A new client after so many rounds, so that none uses up its budget of failures. */
 const roundsPerClient = 20;
 /** Requests of the load that must have confirmed a change before the next one. */
 const confirmations = 3;
 const loadWorkers = 4;
 
-const admin: Credentials = { client_id: 'admin', client_secret: randomBytes(32).toString('hex') };
-
-let database: TestDatabase;
-let build: ServerBuild;
-let directory: string;
+let servers: TwoProcesses;
 let one: ServerProcess;
 let other: ServerProcess;
-let adminToken: string;
 
 beforeAll(async () => {
-  build = new ServerBuild();
-  database = await createMigratedDatabase();
-  directory = await mkdtemp(join(tmpdir(), 'signet-two-'));
-  const env = {
-    DATABASE_URL: asDatabaseUrl(database.url),
-    KEY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
-    BOOTSTRAP_CLIENT_ID: admin.client_id,
-    BOOTSTRAP_CLIENT_SECRET: admin.client_secret,
-    ISSUER: 'http://127.0.0.1:3000',
-    ACCESS_TOKEN_TTL_SECONDS: '3600',
-    // Each request of the load comes from a network of its own: failures shall be 401, not 429.
-    TRUST_PROXY: '127.0.0.1',
-  };
-  const start = async () => build.start({ cwd: directory, env: { ...env, PORT: String(await freePort()) } });
-  [one, other] = await Promise.all([start(), start()]);
-  await Promise.all([one.ready(), other.ready()]);
-  adminToken = ((await (await requestToken(one, { credentials: admin })).json()) as { access_token: string })
-    .access_token;
+  servers = await TwoProcesses.start();
+  ({ one, other } = servers);
 });
 
-afterAll(async () => {
-  await build.close();
-  await database.drop();
-  await rm(directory, { recursive: true, force: true });
-});
+afterAll(() => servers?.stop());
 
 /** What is asked for, and by whom. */
 interface Question {
@@ -63,25 +32,13 @@ interface Expected extends Question {
   readonly error?: string;
 }
 
-let requests = 0;
-
 function requestToken(server: ServerProcess, { credentials, scope }: Question): Promise<Response> {
-  requests += 1;
-  const headers = {
-    authorization: basic(credentials),
-    'x-forwarded-for': `10.${(requests >> 16) & 255}.${(requests >> 8) & 255}.${requests & 255}`,
-  };
-  const body = new URLSearchParams({ grant_type: 'client_credentials', ...(scope === undefined ? {} : { scope }) });
-  return server.fetch('/oauth/token', { method: 'POST', headers, body });
+  return servers.requestToken(server, credentials, scope === undefined ? {} : { scope });
 }
 
 async function asAdmin(server: ServerProcess, method: string, path: string, body: unknown): Promise<Credentials> {
-  const headers = {
-    authorization: `Bearer ${adminToken}`,
-    'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
-  };
   const url = `/admin/oauth/clients${path}`;
-  const response = await server.fetch(url, { method, headers, body: JSON.stringify(body) });
+  const response = await servers.asAdmin(server, method, url, body);
   if (!response.ok) throw new Error(`${method} ${url}: ${response.status} ${await response.text()}`);
   return (await response.json()) as Credentials;
 }
@@ -204,9 +161,6 @@ async function race(round: (client: Credentials, load: Load) => Promise<Credenti
 }
 
 describe(`two processes on one database, ${rounds} rounds under load`, () => {
-  // Generous: how fast the rounds are is not what is tested.
-  const limit = 60_000 + rounds * 2_000;
-
   it(
     'Z-05: a client disabled on one is refused on the other from then on, its tokens are dead; enabled, it is back, they are not',
     () =>
@@ -230,7 +184,7 @@ describe(`two processes on one database, ${rounds} rounds under load`, () => {
         expect([await isLive(one, live), await isLive(other, live)]).toEqual([true, true]);
         return client;
       }),
-    limit,
+    raceLimitMs,
   );
 
   it(
@@ -243,7 +197,7 @@ describe(`two processes on one database, ${rounds} rounds under load`, () => {
         await load.settle([refused(client), granted(renewed)]);
         return renewed;
       }),
-    limit,
+    raceLimitMs,
   );
 
   it(
@@ -259,7 +213,7 @@ describe(`two processes on one database, ${rounds} rounds under load`, () => {
         await load.settle([granted(client, 'read:profile')]);
         return client;
       }),
-    limit,
+    raceLimitMs,
   );
 
   it('Z-05: a deleted client is refused on the other from then on, and its tokens are dead', async () => {
@@ -268,8 +222,7 @@ describe(`two processes on one database, ${rounds} rounds under load`, () => {
       const load = new Load(other, [granted(client)]);
       await load.settle([granted(client)]);
       load.unsettle();
-      const headers = { authorization: `Bearer ${adminToken}` };
-      const answer = await one.fetch(`/admin/oauth/clients/${client.client_id}`, { method: 'DELETE', headers });
+      const answer = await servers.asAdmin(one, 'DELETE', `/admin/oauth/clients/${client.client_id}`);
       expect(answer.status).toBe(204);
       await load.settle([refused(client)]);
       await load.stop();
