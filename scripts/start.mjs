@@ -1,5 +1,6 @@
-// `npm start` and `npm run migrate`: builds what is not built, or has changed since, and then becomes the server, or the command
-// that was named: no process in between, so that signals reach it and its exit code is the one that is seen.
+// `npm start`, `npm run migrate` and `npm run kek:rotate`: builds what is not built, or has changed since, and then becomes the
+// server, or the command that was named: no process in between, so that signals reach it and its exit code is the one that is
+// seen.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -7,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 
 const project = dirname(import.meta.dirname);
-const command = process.argv[2] === 'migrate' ? 'migrate' : 'main';
+const command = ['migrate', 'kek-rotate'].find((name) => name === process.argv[2]) ?? 'main';
 const entry = join(project, 'dist', 'src', `${command}.js`);
 const stamp = join(project, 'dist', '.build-stamp');
 const compiler = join(project, 'node_modules', '@nestjs', 'cli', 'bin', 'nest.js');

@@ -84,7 +84,7 @@ async function verificationKey(token: string, issuer: string, keys: Verification
   if (!isCompactJws(token)) throw new InvalidAccessToken('unverifiable');
   try {
     const { kid } = decodeProtectedHeader(token);
-    const key = kid === undefined ? undefined : keys.byKid(kid);
+    const key = kid === undefined ? undefined : await keys.find(kid);
     if (key === undefined) throw new InvalidAccessToken('unverifiable');
     const { payload } = await jwtVerify(token, key.publicKey, {
       algorithms: [key.alg],

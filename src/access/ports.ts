@@ -10,6 +10,13 @@ export interface VerificationKey {
 export abstract class VerificationKeys {
   /** The key published under `kid`; `undefined` for an unknown, retired or revoked one. */
   abstract byKid(kid: string): VerificationKey | undefined;
+
+  /**
+   * As {@link byKid}; one that is not known here is looked up in the database, since another process may have made it just now.
+   *
+   * @throws DatabaseUnavailable when that is not possible
+   */
+  abstract find(kid: string): Promise<VerificationKey | undefined>;
 }
 
 /** What the guard must know of a token. `token/` provides it; app.module binds it. */

@@ -1,6 +1,7 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import {
   BootstrapConfig,
+  ClientCertificateConfig,
   type Config,
   DatabaseConfig,
   EventConfig,
@@ -17,6 +18,7 @@ export class ConfigModule {
   static forRoot(config: Config): DynamicModule {
     const slices = [
       { provide: ServerConfig, useValue: config.server },
+      { provide: ClientCertificateConfig, useValue: config.clientCertificates },
       { provide: DatabaseConfig, useValue: config.database },
       { provide: QueueConfig, useValue: config.queue },
       { provide: KeyConfig, useValue: config.keys },

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import type { Secret } from './secret.js';
 
 /** Where the server listens and who it says it is. */
@@ -6,9 +7,15 @@ export abstract class ServerConfig {
   readonly port: number;
   /** Issuer identifier (RFC 8414 §2), without a trailing slash; the base of every URL that leaves the server. */
   readonly issuer: string;
-  /** CIDRs whose `X-Forwarded-For` is believed. */
+  /** CIDRs whose `X-Forwarded-For` and `Client-Cert` are believed. */
   readonly trustProxy: readonly string[];
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+}
+
+/** The certificates of clients. */
+export abstract class ClientCertificateConfig {
+  /** Whose certificates `tls_client_auth` clients must have; `undefined`: whoever the proxy lets through. */
+  readonly authorities: readonly X509Certificate[] | undefined;
 }
 
 /** PostgreSQL. */
@@ -29,14 +36,18 @@ export abstract class QueueConfig {
 export abstract class KeyConfig {
   /** Unset with the embedded database: generated into the data directory. */
   readonly keyEncryptionKey: Secret<Buffer> | undefined;
+  /** The one that it replaces, until everything at rest has been wrapped anew. */
+  readonly previousKeyEncryptionKey: Secret<Buffer> | undefined;
   readonly signingAlg: 'RS256' | 'ES256';
   /** 0 = automatic rotation is off. */
   readonly rotationDays: number;
 }
 
-/** Access tokens. */
+/** Access tokens, and what binds them to their sender. */
 export abstract class TokenConfig {
   readonly accessTokenTtlSeconds: number;
+  /** Whether a DPoP proof must hold a nonce of this server (RFC 9449 §8). */
+  readonly dpopNonceRequired: boolean;
 }
 
 /** The admin client of the first start. */
@@ -47,14 +58,15 @@ export abstract class BootstrapConfig {
 
 /** Outgoing requests and their retries. */
 export abstract class EventConfig {
-  /** CIDRs of private networks that outgoing requests may reach; `undefined`: the default of the contract. */
-  readonly targetNetworks: readonly string[] | undefined;
+  /** CIDRs of private networks that outgoing requests may reach. */
+  readonly targetNetworks: readonly string[];
   readonly retryBackoffSeconds: readonly number[];
 }
 
 /** Everything that the environment says, checked. */
 export interface Config {
   readonly server: ServerConfig;
+  readonly clientCertificates: ClientCertificateConfig;
   readonly database: DatabaseConfig;
   readonly queue: QueueConfig;
   readonly keys: KeyConfig;

@@ -1,6 +1,8 @@
-import { isAbsolute } from 'node:path';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
 import { inspect } from 'node:util';
-import { resolve } from 'node:path';
+import { issueCertificate } from '../../test/support/certificate-authority.js';
 import type { Config } from './config.js';
 import { ConfigurationError, type ConfigurationFault } from './configuration-error.js';
 import { environmentVariables, type LoadedConfig, loadConfig } from './env.js';
@@ -8,6 +10,11 @@ import { environmentVariables, type LoadedConfig, loadConfig } from './env.js';
 type Variables = Readonly<Record<string, string>>;
 
 const key = Buffer.from(Array.from({ length: 32 }, (_, index) => (index * 37) % 256)).toString('base64');
+const previousKey = Buffer.from(Array.from({ length: 32 }, (_, index) => (index * 41) % 256)).toString('base64');
+const directory = mkdtempSync(join(tmpdir(), 'signet-env-'));
+const authorityFile = join(directory, 'authorities.pem');
+const authority = issueCertificate({ authority: true });
+writeFileSync(authorityFile, authority.pem);
 const secret = 'kT9vQ2mXw7LbN4sZ8cRf6HjYpD3gUe5A';
 
 /** The faults of a configuration; none of them repeats a value, whatever it is. */
@@ -41,17 +48,20 @@ function load(variables: Variables): LoadedConfig {
   return loadConfig(variables);
 }
 
+afterAll(() => rmSync(directory, { recursive: true }));
+
 describe('the defaults', () => {
   it('are those of the contract', () => {
     const { config, warnings } = load({});
     expect(config).toEqual<Config>({
       server: { host: '127.0.0.1', port: 3000, issuer: 'http://localhost:3000', trustProxy: [], logLevel: 'info' },
+      clientCertificates: { authorities: undefined },
       database: { url: undefined, dataDir: resolve('data') },
       queue: { redisUrl: undefined },
-      keys: { keyEncryptionKey: undefined, signingAlg: 'RS256', rotationDays: 90 },
-      tokens: { accessTokenTtlSeconds: 600 },
+      keys: { keyEncryptionKey: undefined, previousKeyEncryptionKey: undefined, signingAlg: 'RS256', rotationDays: 90 },
+      tokens: { accessTokenTtlSeconds: 600, dpopNonceRequired: false },
       bootstrap: { clientId: undefined, clientSecret: undefined },
-      events: { targetNetworks: undefined, retryBackoffSeconds: [1, 2, 4] },
+      events: { targetNetworks: ['127.0.0.0/8', '::1/128'], retryBackoffSeconds: [1, 2, 4] },
       webConcurrency: 1,
     });
     expect(warnings).toEqual([]);
@@ -59,6 +69,27 @@ describe('the defaults', () => {
 
   it('put the port into the issuer', () => {
     expect(load({ PORT: '8080' }).config.server.issuer).toBe('http://localhost:8080');
+  });
+});
+
+describe('the networks that outgoing requests may reach, if none are named', () => {
+  it.each<[string, Variables]>([
+    ['the defaults', {}],
+    ['HOST=127.0.0.1', { HOST: '127.0.0.1' }],
+    ['HOST=::1', { HOST: '::1' }],
+    ['HOST=localhost', { HOST: 'localhost' }],
+  ])('are those of this machine with the embedded database and %s', (_, variables) => {
+    expect(load(variables).config.events.targetNetworks).toEqual(['127.0.0.0/8', '::1/128']);
+  });
+
+  it.each<[string, Variables]>([
+    ['HOST=0.0.0.0', { HOST: '0.0.0.0' }],
+    ['HOST=::', { HOST: '::' }],
+    ['HOST=10.0.0.1', { HOST: '10.0.0.1' }],
+    ['HOST=127.0.0.1.example.com', { HOST: '127.0.0.1.example.com' }],
+    ['DATABASE_URL', { DATABASE_URL: 'postgresql://localhost/signet', KEY_ENCRYPTION_KEY: key }],
+  ])('are none with %s', (_, variables) => {
+    expect(load(variables).config.events.targetNetworks).toEqual([]);
   });
 });
 
@@ -71,15 +102,18 @@ describe('what is set', () => {
     REDIS_URL: 'redis://:redispassword@127.0.0.1:6379',
     DATA_DIR: '/var/lib/signet',
     KEY_ENCRYPTION_KEY: key,
+    KEY_ENCRYPTION_KEY_PREVIOUS: previousKey,
     BOOTSTRAP_CLIENT_ID: 'operator',
     BOOTSTRAP_CLIENT_SECRET: secret,
     ACCESS_TOKEN_TTL_SECONDS: '300',
+    DPOP_NONCE_REQUIRED: 'true',
     SIGNING_ALG: 'ES256',
     KEY_ROTATION_DAYS: '0',
     EVENT_TARGET_NETWORKS: '10.0.0.0/8, 192.168.1.7',
     EVENT_RETRY_BACKOFF_SECONDS: '1, 5 ,30',
     WEB_CONCURRENCY: '1',
     TRUST_PROXY: '10.1.0.0/16,::1',
+    TLS_CLIENT_CA_FILE: authorityFile,
     LOG_LEVEL: 'debug',
     STRICT: '1',
   } satisfies Record<(typeof environmentVariables)[number], string>;
@@ -94,12 +128,14 @@ describe('what is set', () => {
       trustProxy: ['10.1.0.0/16', '::1/128'],
       logLevel: 'debug',
     });
+    expect(config.clientCertificates.authorities?.map(String)).toEqual([authority.pem]);
     expect(config.database.url?.reveal()).toBe(variables.DATABASE_URL);
     expect(config.database.dataDir).toBe('/var/lib/signet');
     expect(config.queue.redisUrl?.reveal()).toBe(variables.REDIS_URL);
     expect(config.keys.keyEncryptionKey?.reveal().toString('base64')).toBe(key);
+    expect(config.keys.previousKeyEncryptionKey?.reveal().toString('base64')).toBe(previousKey);
     expect(config.keys).toMatchObject({ signingAlg: 'ES256', rotationDays: 0 });
-    expect(config.tokens).toEqual({ accessTokenTtlSeconds: 300 });
+    expect(config.tokens).toEqual({ accessTokenTtlSeconds: 300, dpopNonceRequired: true });
     expect(config.bootstrap.clientId).toBe('operator');
     expect(config.bootstrap.clientSecret?.reveal()).toBe(secret);
     expect(config.events).toEqual({
@@ -112,7 +148,7 @@ describe('what is set', () => {
   it('prints none of its secrets', () => {
     const { config } = load(variables);
     const printed = inspect(config, { depth: null, showHidden: true }) + JSON.stringify(config);
-    for (const value of ['pgpassword', 'redispassword', key, secret]) expect(printed).not.toContain(value);
+    for (const value of ['pgpassword', 'redispassword', key, previousKey, secret]) expect(printed).not.toContain(value);
   });
 
   it('may have blanks around it', () => {
@@ -152,6 +188,7 @@ describe('C-01: faults are told all at once, each with its variable and without 
       EVENT_RETRY_BACKOFF_SECONDS: '1,soon',
       WEB_CONCURRENCY: 'many',
       TRUST_PROXY: 'true',
+      TLS_CLIENT_CA_FILE: '/nowhere/at/all.pem',
       LOG_LEVEL: 'verbose',
       STRICT: 'yes',
       NODE_TLS_REJECT_UNAUTHORIZED: '0',
@@ -167,6 +204,17 @@ describe('C-01: faults are told all at once, each with its variable and without 
       'PORT: must be a whole number from 0 to 65535',
       'LOG_LEVEL: must be one of debug, info, warn, error, silent',
     ]);
+  });
+
+  it('asks for KEY_ENCRYPTION_KEY beside another KEY_ENCRYPTION_KEY_PREVIOUS', () => {
+    expect(faulty({ KEY_ENCRYPTION_KEY_PREVIOUS: key })).toEqual(['KEY_ENCRYPTION_KEY']);
+    expect(faulty({ KEY_ENCRYPTION_KEY: key, KEY_ENCRYPTION_KEY_PREVIOUS: key })).toEqual([
+      'KEY_ENCRYPTION_KEY_PREVIOUS',
+    ]);
+    expect(faulty({ KEY_ENCRYPTION_KEY: key, KEY_ENCRYPTION_KEY_PREVIOUS: 'short' })).toEqual([
+      'KEY_ENCRYPTION_KEY_PREVIOUS',
+    ]);
+    expect(faulty({ KEY_ENCRYPTION_KEY: key, KEY_ENCRYPTION_KEY_PREVIOUS: '' })).toEqual([]);
   });
 
   it('asks for both halves of the bootstrap client', () => {

@@ -1,5 +1,6 @@
 import { isAbsolute, resolve } from 'node:path';
 import { IsOptional, registerDecorator, validateSync } from 'class-validator';
+import { authoritiesRule, readAuthorities } from './certificate-authorities.js';
 import type { Config } from './config.js';
 import { ConfigurationError, type ConfigurationFault } from './configuration-error.js';
 import {
@@ -48,15 +49,18 @@ export class Environment {
   @Conforms(urlWithScheme('redis', 'rediss')) REDIS_URL?: string;
   @Conforms(() => undefined) DATA_DIR?: string;
   @Conforms(keyRule) KEY_ENCRYPTION_KEY?: string;
+  @Conforms(keyRule) KEY_ENCRYPTION_KEY_PREVIOUS?: string;
   @Conforms(clientIdRule) BOOTSTRAP_CLIENT_ID?: string;
   @Conforms(chosenSecretRule) BOOTSTRAP_CLIENT_SECRET?: string;
   @Conforms(integerBetween(60, 86_400)) ACCESS_TOKEN_TTL_SECONDS?: string;
+  @Conforms(oneOf('true', 'false')) DPOP_NONCE_REQUIRED?: string;
   @Conforms(oneOf('RS256', 'ES256')) SIGNING_ALG?: string;
   @Conforms(integerBetween(0, 3_650)) KEY_ROTATION_DAYS?: string;
   @Conforms(targetNetworksRule) EVENT_TARGET_NETWORKS?: string;
   @Conforms(secondsListRule) EVENT_RETRY_BACKOFF_SECONDS?: string;
   @Conforms(integerBetween(1, 64)) WEB_CONCURRENCY?: string;
   @Conforms(networksRule) TRUST_PROXY?: string;
+  @Conforms(authoritiesRule) TLS_CLIENT_CA_FILE?: string;
   @Conforms(oneOf('debug', 'info', 'warn', 'error', 'silent')) LOG_LEVEL?: string;
   @Conforms(oneOf('0', '1')) STRICT?: string;
 }
@@ -70,15 +74,18 @@ export const environmentVariables = [
   'REDIS_URL',
   'DATA_DIR',
   'KEY_ENCRYPTION_KEY',
+  'KEY_ENCRYPTION_KEY_PREVIOUS',
   'BOOTSTRAP_CLIENT_ID',
   'BOOTSTRAP_CLIENT_SECRET',
   'ACCESS_TOKEN_TTL_SECONDS',
+  'DPOP_NONCE_REQUIRED',
   'SIGNING_ALG',
   'KEY_ROTATION_DAYS',
   'EVENT_TARGET_NETWORKS',
   'EVENT_RETRY_BACKOFF_SECONDS',
   'WEB_CONCURRENCY',
   'TRUST_PROXY',
+  'TLS_CLIENT_CA_FILE',
   'LOG_LEVEL',
   'STRICT',
 ] as const satisfies readonly (keyof Environment)[];
@@ -143,7 +150,7 @@ function ruleFaults(environment: Environment): ConfigurationFault[] {
 }
 
 function combinationFaults(environment: Environment): ConfigurationFault[] {
-  const faults: ConfigurationFault[] = [];
+  const faults: ConfigurationFault[] = previousKeyFaults(environment);
   if (environment.DATABASE_URL !== undefined && environment.KEY_ENCRYPTION_KEY === undefined) {
     faults.push({
       variable: 'KEY_ENCRYPTION_KEY',
@@ -170,6 +177,17 @@ function combinationFaults(environment: Environment): ConfigurationFault[] {
     faults.push({ variable: 'ISSUER', message: 'is required with PORT=0' });
   }
   return faults;
+}
+
+/** The key that is being replaced stands beside the one that replaces it. */
+function previousKeyFaults(environment: Environment): ConfigurationFault[] {
+  const { KEY_ENCRYPTION_KEY: key, KEY_ENCRYPTION_KEY_PREVIOUS: previous } = environment;
+  if (previous === undefined) return [];
+  if (key === undefined) {
+    return [{ variable: 'KEY_ENCRYPTION_KEY', message: 'is required with KEY_ENCRYPTION_KEY_PREVIOUS' }];
+  }
+  if (key !== previous) return [];
+  return [{ variable: 'KEY_ENCRYPTION_KEY_PREVIOUS', message: 'is the same as KEY_ENCRYPTION_KEY' }];
 }
 
 function platformFaults(variables: Variables, execArgv: readonly string[]): ConfigurationFault[] {
@@ -218,27 +236,37 @@ function configOf(environment: Environment): Config {
       trustProxy: environment.TRUST_PROXY === undefined ? [] : listOf(environment.TRUST_PROXY).map(asCidr),
       logLevel: (environment.LOG_LEVEL ?? 'info') as Config['server']['logLevel'],
     },
+    clientCertificates: { authorities: readAuthorities(environment.TLS_CLIENT_CA_FILE) },
     database: { url: secret(environment.DATABASE_URL), dataDir: absolute(environment.DATA_DIR ?? './data') },
     queue: { redisUrl: secret(environment.REDIS_URL) },
     keys: {
-      keyEncryptionKey:
-        environment.KEY_ENCRYPTION_KEY === undefined
-          ? undefined
-          : new Secret(Buffer.from(environment.KEY_ENCRYPTION_KEY, 'base64')),
+      keyEncryptionKey: secretBytes(environment.KEY_ENCRYPTION_KEY),
+      previousKeyEncryptionKey: secretBytes(environment.KEY_ENCRYPTION_KEY_PREVIOUS),
       signingAlg: environment.SIGNING_ALG === 'ES256' ? 'ES256' : 'RS256',
       rotationDays: Number(environment.KEY_ROTATION_DAYS ?? 90),
     },
-    tokens: { accessTokenTtlSeconds: Number(environment.ACCESS_TOKEN_TTL_SECONDS ?? 600) },
+    tokens: {
+      accessTokenTtlSeconds: Number(environment.ACCESS_TOKEN_TTL_SECONDS ?? 600),
+      dpopNonceRequired: environment.DPOP_NONCE_REQUIRED === 'true',
+    },
     bootstrap: { clientId: environment.BOOTSTRAP_CLIENT_ID, clientSecret: secret(environment.BOOTSTRAP_CLIENT_SECRET) },
     events: {
-      targetNetworks:
-        environment.EVENT_TARGET_NETWORKS === undefined
-          ? undefined
-          : listOf(environment.EVENT_TARGET_NETWORKS).map(asCidr),
+      targetNetworks: targetNetworksOf(environment),
       retryBackoffSeconds: listOf(environment.EVENT_RETRY_BACKOFF_SECONDS ?? '1,2,4').map(Number),
     },
     webConcurrency: Number(environment.WEB_CONCURRENCY ?? 1),
   };
+}
+
+/** Where nobody else is served, at a first try on one machine, a service beside the server may be reached. */
+function targetNetworksOf({ EVENT_TARGET_NETWORKS, DATABASE_URL, HOST }: Environment): string[] {
+  if (EVENT_TARGET_NETWORKS !== undefined) return listOf(EVENT_TARGET_NETWORKS).map(asCidr);
+  const isLocal = DATABASE_URL === undefined && (HOST === undefined || HOST === '::1' || isLoopback(HOST));
+  return isLocal ? ['127.0.0.0/8', '::1/128'] : [];
+}
+
+function secretBytes(base64: string | undefined): Secret<Buffer> | undefined {
+  return base64 === undefined ? undefined : new Secret(Buffer.from(base64, 'base64'));
 }
 
 function secret(value: string | undefined): Secret<string> | undefined {

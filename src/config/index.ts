@@ -1,4 +1,14 @@
-export { BootstrapConfig, type Config, DatabaseConfig, KeyConfig, ServerConfig, TokenConfig } from './config.js';
+export {
+  BootstrapConfig,
+  ClientCertificateConfig,
+  type Config,
+  DatabaseConfig,
+  EventConfig,
+  KeyConfig,
+  QueueConfig,
+  ServerConfig,
+  TokenConfig,
+} from './config.js';
 export { ConfigModule } from './config.module.js';
 export { ConfigurationError, type ConfigurationFault } from './configuration-error.js';
 export { Secret } from './secret.js';

@@ -2,9 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { DatabaseConfig, KeyConfig } from '../config/index.js';
 import { DerivedKeys } from './derived-keys.js';
-import { EnvKeyWrapper } from './env-key-wrapper.js';
-import { loadKeyEncryptionKey } from './key-encryption-key.js';
-import { KeyWrapper } from './key-wrapper.js';
+import { KeyWrappers, loadKeyWrappers } from './key-wrappers.js';
 import { loadRootKey } from './root-key.js';
 import { hasStoredKeys } from './stored-keys.js';
 
@@ -13,24 +11,22 @@ import { hasStoredKeys } from './stored-keys.js';
 @Module({
   providers: [
     {
-      provide: KeyWrapper,
+      provide: KeyWrappers,
       inject: [KeyConfig, DatabaseConfig, DataSource],
-      useFactory: async (keys: KeyConfig, { dataDir }: DatabaseConfig, dataSource: DataSource): Promise<KeyWrapper> => {
-        const key = await loadKeyEncryptionKey(keys, dataDir, () => hasStoredKeys(dataSource.manager));
-        return new EnvKeyWrapper(key.reveal());
-      },
+      useFactory: (keys: KeyConfig, { dataDir }: DatabaseConfig, dataSource: DataSource): Promise<KeyWrappers> =>
+        loadKeyWrappers(keys, dataDir, () => hasStoredKeys(dataSource.manager)),
     },
     {
       provide: DerivedKeys,
-      inject: [DataSource, KeyWrapper],
-      useFactory: async (dataSource: DataSource, wrapper: KeyWrapper): Promise<DerivedKeys> => {
-        const rootKey = await loadRootKey(dataSource, wrapper);
+      inject: [DataSource, KeyWrappers],
+      useFactory: async (dataSource: DataSource, wrappers: KeyWrappers): Promise<DerivedKeys> => {
+        const rootKey = await loadRootKey(dataSource, wrappers);
         const derivedKeys = new DerivedKeys(rootKey);
         rootKey.fill(0);
         return derivedKeys;
       },
     },
   ],
-  exports: [KeyWrapper, DerivedKeys],
+  exports: [KeyWrappers, DerivedKeys],
 })
 export class EncryptionModule {}

@@ -61,6 +61,26 @@ export async function openEnvelope(wrapper: KeyWrapper, envelope: Envelope, plac
   }
 }
 
+/**
+ * Wraps the data key of an envelope by another key-encryption key; the ciphertext stays as it is.
+ *
+ * @throws DecryptionFailed as {@link openEnvelope}
+ */
+export async function rewrapEnvelope(
+  from: KeyWrapper,
+  to: KeyWrapper,
+  { version, kekId, wrappedDek }: Envelope,
+  place: Place,
+): Promise<Pick<Envelope, 'kekId' | 'wrappedDek'>> {
+  if (version !== currentVersion || kekId !== from.kekId) throw new DecryptionFailed();
+  const dek = await from.unwrap(wrappedDek, dekData(place));
+  try {
+    return { kekId: to.kekId, wrappedDek: await to.wrap(dek, dekData(place)) };
+  } finally {
+    dek.fill(0);
+  }
+}
+
 function dekData(place: Place): Buffer {
   return associatedData({ ...place, purpose: `${place.purpose}.dek` });
 }

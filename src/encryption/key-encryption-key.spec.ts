@@ -6,7 +6,7 @@ import { ConfigurationError, type KeyConfig, Secret } from '../config/index.js';
 import { loadKeyEncryptionKey } from './index.js';
 
 function keyConfig(keyEncryptionKey?: Secret<Buffer>): KeyConfig {
-  return { keyEncryptionKey, signingAlg: 'RS256', rotationDays: 90 };
+  return { keyEncryptionKey, previousKeyEncryptionKey: undefined, signingAlg: 'RS256', rotationDays: 90 };
 }
 
 const unused = () => Promise.resolve(false);

@@ -1,4 +1,5 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   Inject,
   Injectable,
@@ -13,15 +14,22 @@ import { KeyConfig } from '../config/index.js';
 import { asDatabaseError, DatabaseUnavailable, Postgres } from '../database/index.js';
 import { DecryptionFailed, wrongKeyEncryptionKey } from '../encryption/index.js';
 import type { PreparedDocument } from '../http/index.js';
+import { KeyHolds } from './key-holds.js';
 import { KeyVault } from './key-vault.js';
 import { publicJwk } from './public-jwk.js';
 import { keySetDocument, type PublishedKey } from './published-keys.js';
 import { LocalSigningHandle, type Signer, type SigningHandle } from './signer.js';
-import type { SigningKey } from './signing-key.js';
+import { isKid, type SigningAlg, type SigningKey } from './signing-key.js';
 import { fingerprintOf, fingerprintStatement, SigningKeyRepository } from './signing-key.repository.js';
 
-/** How often the ring looks for changes made by other processes. */
+/** How often the ring looks for changes made by other processes, in case that it was not told. */
 const pollIntervalMs = 1_000;
+
+/** Least time between two readings for the sake of a key that is not known here. */
+const lookUpIntervalMs = 25;
+
+/** Keys that change all the time are not read more often than this for one state of the ring. */
+const maxReadings = 4;
 
 /** One state of the ring, replaced as a whole. */
 interface Ring {
@@ -41,8 +49,11 @@ const emptyRing: Ring = {
 };
 
 /**
- * The published keys of this server in memory, and the one that signs. Follows the database within a second, and at once when
- * asked to {@link reload}.
+ * The published keys of this server in memory, and the one that signs. Follows the database as soon as it tells of a change, and
+ * within a second if it does not; at once when asked to {@link reload}.
+ *
+ * The key that signs is the active one of `SIGNING_ALG`. Where that has been changed, it is one of another algorithm until the
+ * first of the new one has been published long enough.
  *
  * A public key is published only when its private part opens under the key-encryption key: a row that somebody else put into
  * the table is worth nothing.
@@ -54,6 +65,8 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
   private ring = emptyRing;
   private lastReading: Promise<void> = Promise.resolve();
   private nextReading: Promise<void> | undefined;
+  private lookingUp: Promise<void> | undefined;
+  private lookedUpAt = -lookUpIntervalMs;
   private timer: NodeJS.Timeout | undefined;
   private polling: Promise<void> | undefined;
   private stopped = false;
@@ -64,11 +77,12 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
     @Inject(Postgres) private readonly postgres: Postgres,
     @Inject(SigningKeyRepository) private readonly repository: SigningKeyRepository,
     @Inject(KeyVault) private readonly vault: KeyVault,
+    @Inject(KeyHolds) private readonly holds: KeyHolds,
     @Inject(KeyConfig) private readonly config: KeyConfig,
   ) {}
 
   /**
-   * Loads the keys, after making the first one of `SIGNING_ALG` if none is active.
+   * Loads the keys, after making the first one if none is active.
    *
    * @throws ConfigurationError on `KEY_ENCRYPTION_KEY` when a stored key does not open with it; nothing is changed then
    * @throws DatabaseUnavailable
@@ -78,6 +92,13 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
     await this.load((kid) => {
       throw wrongKeyEncryptionKey(`the signing key ${kid} in the database does not open with it`);
     });
+    await this.holds.start(() => void this.reload().catch(() => undefined));
+    try {
+      await this.reload();
+    } catch (error) {
+      await this.holds.stop();
+      throw error;
+    }
   }
 
   current(): SigningHandle {
@@ -86,6 +107,13 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
 
   byKid(kid: string): VerificationKey | undefined {
     return this.ring.verification.get(kid);
+  }
+
+  async find(kid: string): Promise<VerificationKey | undefined> {
+    const known = this.byKid(kid);
+    if (known !== undefined || !isKid(kid)) return known;
+    await this.lookUp();
+    return this.byKid(kid);
   }
 
   /** Whether a key is there to sign with; for the readiness probe. */
@@ -125,6 +153,18 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
     return this.nextReading;
   }
 
+  /** Reads the keys again, but not all the time: a stranger can make up any `kid`. */
+  private lookUp(): Promise<void> {
+    this.lookingUp ??= (async () => {
+      await sleep(Math.max(0, this.lookedUpAt + lookUpIntervalMs - performance.now()));
+      // Who asks from now on gets the next reading: this one may miss what is committed meanwhile.
+      this.lookingUp = undefined;
+      this.lookedUpAt = performance.now();
+      await this.reload();
+    })();
+    return this.lookingUp;
+  }
+
   onApplicationBootstrap(): void {
     this.schedule();
   }
@@ -133,11 +173,12 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
     this.stopped = true;
     clearTimeout(this.timer);
     await this.polling;
+    await this.holds.stop();
   }
 
   private signing(): NonNullable<Ring['signing']> {
     const { signing } = this.ring;
-    if (signing === undefined) throw new DatabaseUnavailable(new Error(`no active ${this.config.signingAlg} key`));
+    if (signing === undefined) throw new DatabaseUnavailable(new Error('no active key'));
     return signing;
   }
 
@@ -165,21 +206,17 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
   }
 
   private async load(onRefused: (kid: string) => void): Promise<void> {
-    const keys = await this.repository.published(this.dataSource.manager).catch((error: unknown) => {
-      throw asDatabaseError(error);
-    });
+    const keys = await this.read();
     const published = new Map<string, PublishedKey>();
-    let signing: Ring['signing'];
     for (const key of keys) {
       try {
-        const opened = await this.publish(key);
-        published.set(key.kid, opened.published);
-        signing ??= opened.signing;
+        published.set(key.kid, await this.publish(key));
       } catch (error) {
         if (!(error instanceof DecryptionFailed)) throw error;
         onRefused(key.kid);
       }
     }
+    const signing = await this.signingPart(published, onRefused);
     this.ring = {
       fingerprint: fingerprintOf(keys),
       published,
@@ -189,21 +226,46 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
       keySet: keySetDocument([...published.values()]),
       signing,
     };
+    await this.holds.keep([...published.keys()]);
   }
 
-  /** Opens a key that is new to the ring, or that begins to sign; of the others the public part is known. */
-  private async publish(key: SigningKey): Promise<{ published: PublishedKey; signing?: Ring['signing'] }> {
-    const known = this.ring.published.get(key.kid);
-    const signs = key.status === 'active' && key.alg === this.config.signingAlg;
-    if (known !== undefined) {
-      const published = { ...known, key };
-      if (!signs) return { published };
-      if (this.ring.signing?.handle.kid === key.kid) return { published, signing: this.ring.signing };
+  /** The published keys as they are once this process holds each of them. */
+  private async read(): Promise<SigningKey[]> {
+    for (let readings = 1; ; readings += 1) {
+      const keys = await this.repository.published(this.dataSource.manager).catch((error: unknown) => {
+        throw asDatabaseError(error);
+      });
+      const changed = await this.holds.take(keys.map(({ kid }) => kid));
+      if (!changed || readings === maxReadings) return keys;
     }
-    const privateKey = await this.vault.open(key.kid, key.alg);
-    const publicKey = createPublicKey(privateKey);
-    const published = { key, publicKey, jwk: await publicJwk(publicKey, key.alg) };
-    return signs ? { published, signing: signingPart(published, privateKey) } : { published };
+  }
+
+  /** A key that is new to the ring is opened; of the others the public part is known. */
+  private async publish(key: SigningKey): Promise<PublishedKey> {
+    const known = this.ring.published.get(key.kid);
+    if (known !== undefined) return { ...known, key };
+    const publicKey = createPublicKey(await this.vault.open(key.kid, key.alg));
+    return { key, publicKey, jwk: await publicJwk(publicKey, key.alg) };
+  }
+
+  /** Opens the key that signs, where that is another one than before. One that does not open any more is not published. */
+  private async signingPart(
+    published: Map<string, PublishedKey>,
+    onRefused: (kid: string) => void,
+  ): Promise<Ring['signing']> {
+    const next = signingKey([...published.values()], this.config.signingAlg);
+    if (next === undefined) return undefined;
+    const { kid, alg } = next.key;
+    if (this.ring.signing?.handle.kid === kid) return this.ring.signing;
+    try {
+      const handle = new LocalSigningHandle(kid, alg, await this.vault.open(kid, alg));
+      return { handle, publicKeyPem: next.publicKey.export({ format: 'pem', type: 'spki' }).toString() };
+    } catch (error) {
+      if (!(error instanceof DecryptionFailed)) throw error;
+      onRefused(kid);
+      published.delete(kid);
+      return this.signingPart(published, onRefused);
+    }
   }
 
   private reportRefused(kid: string): void {
@@ -215,9 +277,9 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
   }
 }
 
-function signingPart({ key, publicKey }: PublishedKey, privateKey: KeyObject): NonNullable<Ring['signing']> {
-  return {
-    handle: new LocalSigningHandle(key.kid, key.alg, privateKey),
-    publicKeyPem: publicKey.export({ format: 'pem', type: 'spki' }).toString(),
-  };
+function signingKey(published: readonly PublishedKey[], signingAlg: SigningAlg): PublishedKey | undefined {
+  const active = published
+    .filter(({ key }) => key.status === 'active')
+    .toSorted((a, b) => (b.key.activatedAt?.getTime() ?? 0) - (a.key.activatedAt?.getTime() ?? 0));
+  return active.find(({ key }) => key.alg === signingAlg) ?? active[0];
 }

@@ -1,18 +1,27 @@
 import { Module } from '@nestjs/common';
 import { VerificationKeys } from '../access/index.js';
+import { KeyAutopilot } from './key-autopilot.js';
+import { KeyChanges } from './key-changes.js';
+import { KeyHolds } from './key-holds.js';
 import { KeyRing } from './key-ring.js';
 import { KeyVault } from './key-vault.js';
+import { KeysAdminController } from './keys-admin.controller.js';
 import { KeysController } from './keys.controller.js';
+import { KeysService } from './keys.service.js';
 import { Signer } from './signer.js';
 import { SigningKeyRepository } from './signing-key.repository.js';
 
-/** Signing keys: made at the first start, encrypted at rest, published, and used to sign. */
+/** Signing keys: made, encrypted at rest, published, used to sign, and replaced. */
 @Module({
-  controllers: [KeysController],
+  controllers: [KeysController, KeysAdminController],
   providers: [
     SigningKeyRepository,
     KeyVault,
+    KeyHolds,
     KeyRing,
+    KeyChanges,
+    KeyAutopilot,
+    KeysService,
     { provide: Signer, useExisting: KeyRing },
     { provide: VerificationKeys, useExisting: KeyRing },
   ],

@@ -11,7 +11,9 @@ async function published(status: SigningKeyStatus, createdAt: string): Promise<P
     alg: jwk.alg,
     status,
     createdAt: new Date(createdAt),
+    activatesAt: null,
     activatedAt: null,
+    retiringAt: null,
     expiresAt: null,
   };
   return { key, publicKey, jwk };

@@ -12,8 +12,19 @@ export interface SigningKey {
   readonly alg: SigningAlg;
   readonly status: SigningKeyStatus;
   readonly createdAt: Date;
+  /** When a pending key begins to sign, at the earliest. */
+  readonly activatesAt: Date | null;
+  /** When it began to sign. */
   readonly activatedAt: Date | null;
+  /** When it ceased to sign. */
+  readonly retiringAt: Date | null;
+  /** When it left the JWKS, or will leave it. */
   readonly expiresAt: Date | null;
+}
+
+/** The form of every `kid` that this server makes: SHA-256 in base64url (RFC 7638). */
+export function isKid(text: string): boolean {
+  return /^[A-Za-z0-9_-]{43}$/.test(text);
 }
 
 /** The states in which a key is in the JWKS, in the order in which they are listed there. */

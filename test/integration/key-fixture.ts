@@ -4,11 +4,14 @@ import { Test } from '@nestjs/testing';
 import type { DataSource } from 'typeorm';
 import { Audit, AuditLogEntity } from '../../src/audit/index.js';
 import { Clock, SystemClock } from '../../src/clock/index.js';
-import { DatabaseConfig, KeyConfig, Secret } from '../../src/config/index.js';
+import { DatabaseConfig, KeyConfig, Secret, ServerConfig } from '../../src/config/index.js';
 import { createDataSource, DatabaseModule, ensurePartitions, migrate, Postgres } from '../../src/database/index.js';
 import { DataKeyEntity, DerivedKeys, EncryptionModule } from '../../src/encryption/index.js';
 import { AllowedMethods, FastLane, HttpModule, PreparedDocuments } from '../../src/http/index.js';
-import { KeyRing, type SigningAlg, SigningKeyEntity, KeysModule } from '../../src/keys/index.js';
+import { KeyAutopilot, KeyRing, type SigningAlg, SigningKeyEntity, KeysModule } from '../../src/keys/index.js';
+import { KeysService } from '../../src/keys/keys.service.js';
+import { OutboxModule } from '../../src/outbox/index.js';
+import { type ScheduledJob, ScheduledJobs } from '../../src/queue/index.js';
 import {
   createDatabase,
   createTestDatabase,
@@ -21,6 +24,10 @@ import {
 export interface KeyServer {
   readonly dataSource: DataSource;
   readonly keyRing: KeyRing;
+  readonly autopilot: KeyAutopilot;
+  readonly keys: KeysService;
+  /** What it has the scheduler run. */
+  readonly jobs: readonly ScheduledJob[];
   readonly derivedKeys: DerivedKeys;
   close(): Promise<void>;
 }
@@ -28,14 +35,17 @@ export interface KeyServer {
 /** How one process starts. */
 export interface KeyServerOptions {
   readonly kek: Buffer;
+  readonly previousKek?: Buffer;
   readonly signingAlg?: SigningAlg;
+  readonly rotationDays?: number;
   readonly postgres?: Postgres;
 }
 
 @Global()
 @Module({})
 class SurroundingsModule {
-  static with(keys: KeyConfig): DynamicModule {
+  static with(keys: KeyConfig, jobs: ScheduledJob[]): DynamicModule {
+    const server = { issuer: 'https://as.example' };
     const database: DatabaseConfig = { url: undefined, dataDir: '/nowhere' };
     return {
       module: SurroundingsModule,
@@ -44,17 +54,29 @@ class SurroundingsModule {
         { provide: Clock, useClass: SystemClock },
         { provide: KeyConfig, useValue: keys },
         { provide: DatabaseConfig, useValue: database },
+        { provide: ServerConfig, useValue: server },
+        // BullMQ is not what is tested here: what it would run is run by the test.
+        { provide: ScheduledJobs, useValue: { register: (job: ScheduledJob) => jobs.push(job) } },
       ],
-      exports: [Audit, Clock, KeyConfig, DatabaseConfig],
+      exports: [Audit, Clock, KeyConfig, DatabaseConfig, ServerConfig, ScheduledJobs],
     };
   }
 }
 
 /** The keys and every module that they stand on. */
-function keyModules(options: KeyServerOptions, dataSource: DataSource, postgres: Postgres): DynamicModule[] {
-  const { kek, signingAlg = 'RS256' } = options;
+function keyModules(
+  options: KeyServerOptions,
+  dataSource: DataSource,
+  postgres: Postgres,
+  jobs: ScheduledJob[],
+): DynamicModule[] {
+  const { kek, previousKek, signingAlg = 'RS256', rotationDays = 90 } = options;
+  const previousKeyEncryptionKey = previousKek === undefined ? undefined : new Secret(previousKek);
   return [
-    SurroundingsModule.with({ keyEncryptionKey: new Secret(kek), signingAlg, rotationDays: 90 }),
+    SurroundingsModule.with(
+      { keyEncryptionKey: new Secret(kek), previousKeyEncryptionKey, signingAlg, rotationDays },
+      jobs,
+    ),
     HttpModule.forRoot({
       allowedMethods: new AllowedMethods(),
       preparedDocuments: new PreparedDocuments(),
@@ -62,6 +84,7 @@ function keyModules(options: KeyServerOptions, dataSource: DataSource, postgres:
     }),
     DatabaseModule.forRoot(dataSource, postgres),
     { module: EncryptionModule },
+    { module: OutboxModule },
     { module: KeysModule },
   ];
 }
@@ -85,6 +108,17 @@ export class KeyDatabases {
     return database.url;
   }
 
+  /** Ends the connections to a database that call themselves `application`. */
+  async disconnect(url: string, application: string): Promise<void> {
+    const dataSource = await createDataSource(url).initialize();
+    await dataSource.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid()`,
+      [application],
+    );
+    await dataSource.destroy();
+  }
+
   async dropAll(): Promise<void> {
     await Promise.all(this.databases.map((database) => database.drop()));
     await dropDatabase(this.template);
@@ -106,14 +140,18 @@ export async function startKeys(url: string, options: KeyServerOptions): Promise
   const dataSource = await connect(url);
   const postgres = options.postgres ?? openPostgres(url);
   try {
-    const module = await Test.createTestingModule({ imports: keyModules(options, dataSource, postgres) }).compile();
+    const jobs: ScheduledJob[] = [];
+    const imports = keyModules(options, dataSource, postgres, jobs);
+    const module = await Test.createTestingModule({ imports }).compile();
     await module.init();
     const keyRing = module.get(KeyRing);
+    const autopilot = module.get(KeyAutopilot);
+    const keys = module.get(KeysService);
     const close = async () => {
       await module.close();
       await Promise.all([postgres.close(), dataSource.destroy()]);
     };
-    return { dataSource, keyRing, derivedKeys: module.get(DerivedKeys), close };
+    return { dataSource, keyRing, autopilot, keys, jobs, derivedKeys: module.get(DerivedKeys), close };
   } catch (error) {
     await Promise.all([postgres.close(), dataSource.destroy()]);
     throw error;

@@ -119,11 +119,17 @@ describe('a later start', () => {
     await expect(keyTables(url)).resolves.toEqual(before);
   });
 
-  it('signs with ES256 when told so, and goes on publishing the RS256 key; and back', async () => {
+  it('signs with ES256 when told so, once verifiers can know the key; publishes the RS256 key too; and back', async () => {
     const url = await databases.create();
     const rsa = (await start(url)).keyRing.current().kid;
     await stop();
-    const { keyRing } = await start(url, { signingAlg: 'ES256' });
+    const { keyRing, autopilot } = await start(url, { signingAlg: 'ES256' });
+    expect(keyRing.current().kid).toBe(rsa);
+    const now = Date.now();
+    await autopilot.tend(now);
+    expect(keyRing.current().kid).toBe(rsa);
+    expect(keySetOf(keyRing).keys.map((key) => key.alg)).toEqual(['RS256', 'ES256']);
+    await autopilot.tend(now + 15 * 60_000);
     const { kid, alg } = keyRing.current();
     expect(alg).toBe('ES256');
     expect(keySetOf(keyRing).keys.map((key) => [key.alg, key.kid])).toEqual([
@@ -205,7 +211,7 @@ describe('H-19 an altered row', () => {
   it('with the ciphertext of another row stops the start', async () => {
     const url = await databases.create();
     await start(url);
-    await start(url, { signingAlg: 'ES256' });
+    await (await start(url, { signingAlg: 'ES256' })).autopilot.tend();
     await stop();
     await change(
       url,

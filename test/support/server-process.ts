@@ -20,7 +20,7 @@ export interface ServerProcessOptions {
   /** Its working directory; what the environment leaves out is taken from there. */
   readonly cwd: string;
   /** Which program; the server, unless it is named. */
-  readonly program?: 'main' | 'migrate';
+  readonly program?: 'main' | 'migrate' | 'kek-rotate';
 }
 
 /**
