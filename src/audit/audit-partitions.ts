@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Clock } from '../clock/index.js';
-import { ensurePartitions, inTransaction } from '../database/index.js';
+import { ensurePartitions, inTransaction, unhurried } from '../database/index.js';
 import { ScheduledJobs } from '../queue/index.js';
 
 const table = 'audit_log';
@@ -30,13 +30,17 @@ export class AuditPartitions implements OnModuleInit {
   /** Safe at any time, in any number of processes. */
   async tend(): Promise<void> {
     await ensurePartitions(this.dataSource, table, 'month', new Date(this.clock.now()), monthsAhead);
-    await inTransaction(this.dataSource, async (tx) => {
-      await tx.query(`SELECT pg_advisory_xact_lock(hashtext('signet.partitions'), hashtext($1))`, [table]);
-      for (const { name } of await tx.query<{ name: string }[]>(selectUnguarded, [table])) {
-        await tx.query(
-          `CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON "${name}" FOR EACH STATEMENT EXECUTE FUNCTION audit_log_is_append_only()`,
-        );
-      }
-    });
+    await inTransaction(
+      this.dataSource,
+      async (tx) => {
+        await tx.query(`SELECT pg_advisory_xact_lock(hashtext('signet.partitions'), hashtext($1))`, [table]);
+        for (const { name } of await tx.query<{ name: string }[]>(selectUnguarded, [table])) {
+          await tx.query(
+            `CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON "${name}" FOR EACH STATEMENT EXECUTE FUNCTION audit_log_is_append_only()`,
+          );
+        }
+      },
+      unhurried,
+    );
   }
 }

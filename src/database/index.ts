@@ -10,6 +10,7 @@ export { DatabaseModule } from './database.module.js';
 export { migrate } from './migrate.js';
 export { dropPartitionsBefore, ensurePartitions, partitionAt, type PartitionSpan } from './partitions.js';
 export { Postgres, type PreparedStatement } from './postgres.js';
-export { inTransaction } from './transaction.js';
+export { inTransaction, unhurried } from './transaction.js';
 export { GroupCommit, type GroupCommitOptions } from './group-commit.js';
 export { connect } from './connect.js';
+export { ListeningSession, type SessionEvents } from './listening-session.js';

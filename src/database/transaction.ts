@@ -1,15 +1,41 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import { asDatabaseError } from './database-unavailable.js';
+import { asDatabaseError, DatabaseUnavailable } from './database-unavailable.js';
+
+/** How long somebody who waits for an answer is kept waiting, in milliseconds. */
+const answerWithinMs = 6_000;
+
+/** For work that nobody waits for. */
+export const unhurried = { withinMs: Infinity } as const;
 
 /**
  * Runs a use case in one transaction: everything `work` does through its `EntityManager` is committed together or not at all.
  *
+ * @param withinMs a database that has not committed by then counts as away; whether it did after all is then not known, only
+ *   that it did all of it or nothing
  * @throws DatabaseUnavailable when the database cannot take it
  */
-export async function inTransaction<T>(dataSource: DataSource, work: (tx: EntityManager) => Promise<T>): Promise<T> {
+export async function inTransaction<T>(
+  dataSource: DataSource,
+  work: (tx: EntityManager) => Promise<T>,
+  { withinMs = answerWithinMs }: { readonly withinMs?: number } = {},
+): Promise<T> {
   try {
-    return await dataSource.transaction('READ COMMITTED', work);
+    const committed = dataSource.transaction('READ COMMITTED', work);
+    return await (withinMs === Infinity ? committed : inTime(committed, withinMs));
   } catch (error) {
     throw asDatabaseError(error);
+  }
+}
+
+/** A connection that hangs without being closed would hold its caller until somebody notices. */
+async function inTime<T>(committed: Promise<T>, withinMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new DatabaseUnavailable(new Error('the database did not answer'))), withinMs);
+  });
+  try {
+    return await Promise.race([committed, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -3,7 +3,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Audit } from '../../audit/index.js';
 import { BootstrapConfig, DatabaseConfig } from '../../config/index.js';
-import { inTransaction } from '../../database/index.js';
+import { inTransaction, unhurried } from '../../database/index.js';
 import { DerivedKeys } from '../../encryption/index.js';
 import { BootstrapEntity } from '../bootstrap.entity.js';
 import { ClientJournal } from '../client-journal.js';
@@ -58,18 +58,22 @@ export class Bootstrap {
    * @throws NodeJS.ErrnoException when the credentials cannot be written; then no client is made
    */
   async run(): Promise<BootstrapOutcome> {
-    return inTransaction(this.dataSource, async (tx) => {
-      await tx.query(`SELECT pg_advisory_xact_lock(hashtext('signet.bootstrap'))`);
-      const [marker] = await tx.find(BootstrapEntity, { take: 1 });
-      const { clientId, clientSecret } = this.config;
-      if (marker !== undefined || (await this.clients.anyExists(tx))) {
-        if (clientId !== undefined) await this.warnOfNoEffect(tx, clientId, marker?.clientId);
-        return { kind: 'done' };
-      }
-      return clientId === undefined || clientSecret === undefined
-        ? this.generate(tx)
-        : this.adopt(tx, clientId, clientSecret.reveal());
-    });
+    return inTransaction(
+      this.dataSource,
+      async (tx) => {
+        await tx.query(`SELECT pg_advisory_xact_lock(hashtext('signet.bootstrap'))`);
+        const [marker] = await tx.find(BootstrapEntity, { take: 1 });
+        const { clientId, clientSecret } = this.config;
+        if (marker !== undefined || (await this.clients.anyExists(tx))) {
+          if (clientId !== undefined) await this.warnOfNoEffect(tx, clientId, marker?.clientId);
+          return { kind: 'done' };
+        }
+        return clientId === undefined || clientSecret === undefined
+          ? this.generate(tx)
+          : this.adopt(tx, clientId, clientSecret.reveal());
+      },
+      unhurried,
+    );
   }
 
   /** An operator who names a client that is not (or no longer) what the environment says should know (security.md C-15). */
