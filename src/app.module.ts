@@ -3,10 +3,12 @@ import { APP_FILTER, APP_GUARD } from '@nestjs/core';
 import type { DataSource } from 'typeorm';
 import { AccessGuard, AccessModule, AuditedRefusals } from './access/index.js';
 import { AuditLogEntity, AuditModule } from './audit/index.js';
+import { BindingModule } from './binding/index.js';
 import { BootstrapEntity, ClientEntity, ClientSecretEntity, ClientsModule } from './clients/index.js';
 import { ClockModule } from './clock/index.js';
 import { type Config, ConfigModule } from './config/index.js';
 import { DatabaseModule, type Postgres } from './database/index.js';
+import { EgressModule } from './egress/index.js';
 import { DataKeyEntity, EncryptionModule } from './encryption/index.js';
 import { HealthModule, SigningKeyStatus } from './health/index.js';
 import { ErrorFilter, HttpModule, type HttpParts, Refusals } from './http/index.js';
@@ -15,7 +17,13 @@ import { EventEntity, OutboxModule } from './outbox/index.js';
 import { QueueModule } from './queue/index.js';
 import { ReplayModule, SingleUseEntity } from './replay/index.js';
 import { ScopeEntity, ScopesModule } from './scopes/index.js';
-import { AccessTokenEntity, TokenModule } from './token/index.js';
+import {
+  AccessTokenEntity,
+  RefreshFamilyEntity,
+  RefreshFamilyTokenEntity,
+  RefreshTokenEntity,
+  TokenModule,
+} from './token/index.js';
 
 /** Every entity; the data source needs them all. */
 export const entities = [
@@ -26,6 +34,9 @@ export const entities = [
   ClientSecretEntity,
   DataKeyEntity,
   EventEntity,
+  RefreshFamilyEntity,
+  RefreshFamilyTokenEntity,
+  RefreshTokenEntity,
   ScopeEntity,
   SigningKeyEntity,
   SingleUseEntity,
@@ -64,6 +75,8 @@ export class AppModule {
         AuditModule,
         OutboxModule,
         ReplayModule,
+        EgressModule,
+        BindingModule,
         KeysModule,
         ScopesModule,
         ClientsModule,

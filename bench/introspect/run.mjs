@@ -109,6 +109,8 @@ await run(async () => {
   console.log(tableLines(rows).join('\n'));
   const signet = summary(results.get('Signet RS256 64').map(({ cpuMs }) => cpuMs)).median;
   const oidc = summary(results.get('oidc-provider 64').map(({ cpuMs }) => cpuMs)).median;
-  console.log(`\nSignet RS256, 64 connections: ${signet.toFixed(4)} ms (must: ≤ ${mostMs}): ${signet <= mostMs ? 'PASS' : 'miss'}`);
+  console.log(
+    `\nSignet RS256, 64 connections: ${signet.toFixed(4)} ms (must: ≤ ${mostMs}): ${signet <= mostMs ? 'PASS' : 'miss'}`,
+  );
   console.log(`oidc-provider / Signet: ${(oidc / signet).toFixed(2)}`);
 });

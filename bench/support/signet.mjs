@@ -98,7 +98,11 @@ class Signet {
    */
   async introspectionRequests(count) {
     const bearer = await this.#token(this.#admin, 'admin:oauth');
-    const issuer = await this.#register(bearer, { client_name: 'Caller', scope: benchScope, audience: [benchAudience] });
+    const issuer = await this.#register(bearer, {
+      client_name: 'Caller',
+      scope: benchScope,
+      audience: [benchAudience],
+    });
     const api = await this.#register(bearer, { client_name: 'API', resource_identifiers: [benchAudience] });
     const requests = [];
     while (requests.length < count) {

@@ -51,11 +51,7 @@ export class AccessTokenIssuer {
   }
 
   /** Signs a token on `terms`; whoever asks for it stores its record with `AccessTokenWriter`. */
-  async sign(
-    terms: TokenTerms,
-    origin: RequestOrigin,
-    confirmation: Confirmation | undefined,
-  ): Promise<SignedToken> {
+  async sign(terms: TokenTerms, origin: RequestOrigin, confirmation: Confirmation | undefined): Promise<SignedToken> {
     const now = this.clock.now();
     const jti = newUuid(now);
     const claims = accessTokenClaims({

@@ -3,7 +3,6 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type VerificationKey, VerificationKeys } from '../access/index.js';
 import { Clock } from '../clock/index.js';
 import { ServerConfig } from '../config/index.js';
-import { KeyRing } from '../keys/index.js';
 import { ACCESS_TOKEN_TYPE, type AccessTokenClaims, isCompactJws } from '../protocol/index.js';
 
 /** An access token of this server whose signature holds and which has not expired. Whether it is live, the database knows. */
@@ -27,7 +26,6 @@ export class AccessTokenReader {
   constructor(
     @Inject(ServerConfig) private readonly server: ServerConfig,
     @Inject(VerificationKeys) private readonly keys: VerificationKeys,
-    @Inject(KeyRing) private readonly keyRing: KeyRing,
     @Inject(Clock) private readonly clock: Clock,
   ) {}
 
@@ -45,8 +43,7 @@ export class AccessTokenReader {
     if (key === undefined) return undefined;
     const signature = Buffer.from(token.slice(payloadEnd + 1), 'base64url');
     const signed = Buffer.from(token.slice(0, payloadEnd), 'latin1');
-    const publicKey =
-      key.alg === 'ES256' ? { key: key.publicKey, dsaEncoding: 'ieee-p1363' as const } : key.publicKey;
+    const publicKey = key.alg === 'ES256' ? { key: key.publicKey, dsaEncoding: 'ieee-p1363' as const } : key.publicKey;
     if (!verify('sha256', signed, publicKey, signature)) return undefined;
     const json = Buffer.from(token.slice(headerEnd + 1, payloadEnd), 'base64url').toString();
     const claims = JSON.parse(json) as AccessTokenClaims;
@@ -58,12 +55,7 @@ export class AccessTokenReader {
   private async keyFor(header: string): Promise<VerificationKey | undefined> {
     const kid = this.kidOfHeader.get(header) ?? kidOf(header);
     if (kid === undefined) return undefined;
-    let key = this.keys.byKid(kid);
-    if (key === undefined) {
-      // Another process may have begun to sign with it a moment ago.
-      await this.keyRing.reload();
-      key = this.keys.byKid(kid);
-    }
+    const key = this.keys.byKid(kid) ?? (await this.keys.find(kid));
     if (key === undefined || header !== headerOf(key.alg, kid)) return undefined;
     if (this.kidOfHeader.size >= maxHeaders) this.kidOfHeader.clear();
     this.kidOfHeader.set(header, kid);

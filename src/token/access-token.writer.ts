@@ -8,8 +8,8 @@ import type { AccessTokenRecord } from './access-token-record.js';
  * Stores a batch of tokens and their audit entries, each under the condition that what it was decided on still holds.
  *
  * `context` is what the tokens of a batch share: who asked, for what, from where, signed by which key. A context whose client
- * has another version by now, was disabled or deleted, whose registry has changed or whose key is no longer published finds
- * no partner, and its tokens are not written. The audit entry has the token's own identifier.
+ * has another version by now, was disabled or deleted, whose registry has changed or whose key signs no longer – but for the
+ * moment in which another takes over – finds no partner, and its tokens are not written. The audit entry has the token's own identifier.
  */
 const insertTokens = `
   WITH context AS MATERIALIZED (
@@ -19,7 +19,8 @@ const insertTokens = `
       $10::inet[], $11::text[])
       AS t (context, client_id, client_version, registry_version, kid, scope, aud, details, lifetime, ip_address, user_agent)
     JOIN clients c ON c.client_id = t.client_id AND c.version = t.client_version AND c.status = 'active'
-    JOIN signing_keys k ON k.kid = t.kid AND k.status IN ('active', 'retiring')
+    JOIN signing_keys k ON k.kid = t.kid
+      AND (k.status = 'active' OR (k.status = 'retiring' AND k.retiring_at > statement_timestamp() - interval '30 seconds'))
     JOIN scope_registry r ON r.version = t.registry_version
   ), live AS MATERIALIZED (
     SELECT i.jti, i.token_hash, to_timestamp(i.issued_at) AS issued_at, i.request_id, context.*

@@ -25,7 +25,7 @@ let b: Credentials;
 beforeAll(async () => {
   server = await startServer();
   other = await startServer({ beside: server });
-  ledger = await Ledger.open(server);
+  ledger = await Ledger.open(server, other);
   const members = { scope: 'read:profile', grant_types: ['client_credentials', 'refresh_token'] };
   a = await server.createClient({ client_name: 'A', ...members });
   b = await server.createClient({ client_name: 'B', ...members });

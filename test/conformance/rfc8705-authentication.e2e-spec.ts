@@ -53,7 +53,7 @@ beforeAll(async () => {
   });
   lenient = await startServer({ beside: server, env: { TLS_CLIENT_CA_FILE: '' } });
   direct = await startServer({ beside: server, env: { TRUST_PROXY: '' } });
-  ledger = await Ledger.open(server);
+  ledger = await Ledger.open(server, lenient, direct);
   a = await server.createClient({ client_name: 'A', scope: 'read:profile' });
 });
 

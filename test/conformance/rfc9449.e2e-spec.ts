@@ -44,7 +44,7 @@ let a: Credentials;
 beforeAll(async () => {
   server = await startServer();
   second = await startServer({ beside: server });
-  ledger = await Ledger.open(server);
+  ledger = await Ledger.open(server, second);
   const grants = { grant_types: ['client_credentials', 'refresh_token'], scope: 'admin:oauth' };
   d = await server.createClient({ client_name: 'D', dpop_bound_access_tokens: true, ...grants });
   a = await server.createClient({ client_name: 'A', ...grants });

@@ -30,7 +30,7 @@ let k2: KeyedClient;
 beforeAll(async () => {
   server = await startServer({ env: { EVENT_TARGET_NETWORKS: '127.0.0.0/8' } });
   second = await startServer({ beside: server });
-  ledger = await Ledger.open(server);
+  ledger = await Ledger.open(server, second);
   canary = await canarySink();
   a = await server.createClient({ client_name: 'A', scope: 'read:profile' });
   k = await keyedClient(server);

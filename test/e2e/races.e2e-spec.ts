@@ -92,7 +92,7 @@ describe(`two processes on one database, ${raceRounds} rounds`, () => {
         dpop_bound_access_tokens: true,
       });
       const jwk = keys.publicKey.export({ format: 'jwk' });
-      const thumbprint = await calculateJwkThumbprint(jwk as Parameters<typeof calculateJwkThumbprint>[0]);
+      const thumbprint = await calculateJwkThumbprint(jwk);
       for (let round = 0; round < raceRounds; round += 1) {
         const proof = signed(
           { typ: 'dpop+jwt', alg: 'ES256', jwk },

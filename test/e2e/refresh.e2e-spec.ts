@@ -29,7 +29,7 @@ let r: Credentials;
 beforeAll(async () => {
   server = await startServer();
   other = await startServer({ beside: server });
-  ledger = await Ledger.open(server);
+  ledger = await Ledger.open(server, other);
   r = await newClient();
 });
 

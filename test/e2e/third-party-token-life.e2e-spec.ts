@@ -147,24 +147,17 @@ describe('DPoP', () => {
       cnf: { jkt: await DPoP.calculateThumbprint() },
     });
     const url = new URL(`${server.issuer}/admin/oauth/scopes`);
-    const response = await oauth.protectedResourceRequest(
-      second.access_token,
-      'GET',
-      url,
-      new Headers(),
-      undefined,
-      { ...insecure, DPoP },
-    );
+    const response = await oauth.protectedResourceRequest(second.access_token, 'GET', url, new Headers(), undefined, {
+      ...insecure,
+      DPoP,
+    });
     expect(response.status).toBe(200);
     const asBearer = await fetch(url, { headers: { authorization: `Bearer ${second.access_token}` } });
     expect(asBearer.status).toBe(401);
   });
 
   it('openid-client: a bound token, and our own API', async () => {
-    const configuration = await configured(
-      boundClient.client_id,
-      openid.ClientSecretBasic(boundClient.client_secret),
-    );
+    const configuration = await configured(boundClient.client_id, openid.ClientSecretBasic(boundClient.client_secret));
     const DPoP = openid.getDPoPHandle(configuration, await openid.randomDPoPKeyPair());
     const token = await openid.clientCredentialsGrant(configuration, {}, { DPoP });
     expect(token.token_type).toBe('dpop');

@@ -30,7 +30,7 @@ let ledger: Ledger;
 beforeAll(async () => {
   server = await startServer();
   other = await startServer({ beside: server });
-  ledger = await Ledger.open(server);
+  ledger = await Ledger.open(server, other);
 });
 
 afterAll(async () => {
@@ -93,7 +93,7 @@ describe('GET /admin/oauth/tokens', () => {
     expect((await server.asAdmin('POST', `${tokensPath}/${newest}/revoke`, { reason: 'lost' })).status).toBe(204);
     const query = `client_id=${client.client_id}&limit=2`;
     const seen: string[] = [];
-    for (let cursor: string | null = ''; cursor !== null; ) {
+    for (let cursor: string | null = ''; cursor !== null;) {
       const page = await list(cursor === '' ? query : `${query}&cursor=${encodeURIComponent(cursor)}`);
       seen.push(...page.items.map(({ jti }) => jti));
       cursor = page.next_cursor;
@@ -138,7 +138,9 @@ describe('POST /admin/oauth/tokens/{jti}/revoke', () => {
   });
 
   it('refuses what it does not know, by name', async () => {
-    const response = await server.asAdmin('POST', `${tokensPath}/${jtiOf(await server.adminToken())}/revoke`, { why: 1 });
+    const response = await server.asAdmin('POST', `${tokensPath}/${jtiOf(await server.adminToken())}/revoke`, {
+      why: 1,
+    });
     await expectProblem(response, 400);
     expect(await response.text()).toContain('/why');
   });
@@ -172,7 +174,11 @@ describe('the cut of a client', () => {
       refresh_token: granted['refresh_token'] ?? '',
     });
     await expectOAuthError(refresh, 400, 'invalid_grant');
-    expect(await ledger.rows('SELECT type, data FROM events WHERE subject = $1 ORDER BY id DESC LIMIT 1', [client.client_id])).toEqual([
+    expect(
+      await ledger.rows('SELECT type, data FROM events WHERE subject = $1 ORDER BY id DESC LIMIT 1', [
+        client.client_id,
+      ]),
+    ).toEqual([
       { type: 'oauth.token.revoked', data: { client_id: client.client_id, epoch: '1', reason: 'tokens_revoked' } },
     ]);
   });
@@ -210,11 +216,14 @@ it('I-13: without the database nothing is answered, and nothing is said to be do
   const behind = await startServer({ beside: { ...server, database: { ...server.database, url: proxy.url } } });
   try {
     expect((await post(behind, '/oauth/introspect', client, token)).status).toBe(200);
-    await proxy.sever();
-    for (const path of ['/oauth/introspect', '/oauth/revoke']) {
-      const response = await post(behind, path, client, token);
-      await expectOAuthError(response, 503, 'temporarily_unavailable');
-      expect(response.headers.get('retry-after')).toMatch(/^[1-5]$/);
+    for (const cut of [() => proxy.sever(), () => Promise.resolve(proxy.stall())]) {
+      await cut();
+      const paths = ['/oauth/introspect', '/oauth/revoke'];
+      for (const response of await Promise.all(paths.map((path) => post(behind, path, client, token)))) {
+        await expectOAuthError(response, 503, 'temporarily_unavailable');
+        expect(response.headers.get('retry-after')).toMatch(/^[1-5]$/);
+      }
+      await proxy.restore();
     }
   } finally {
     await proxy.restore();

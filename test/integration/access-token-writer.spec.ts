@@ -18,9 +18,10 @@ beforeAll(async () => {
   await ensurePartitions(dataSource, 'access_tokens', 'day', new Date(), 2);
   await ensurePartitions(dataSource, 'audit_log', 'month', new Date(), 1);
   await dataSource.query(
-    `INSERT INTO signing_keys (kid, alg, status, public_jwk) VALUES ('active', 'RS256', 'active', '{}'),
-      ('retiring', 'RS256', 'retiring', '{}'), ('pending', 'RS256', 'pending', '{}'), ('retired', 'RS256', 'retired', '{}'),
-      ('revoked', 'RS256', 'revoked', '{}')`,
+    `INSERT INTO signing_keys (kid, alg, status, public_jwk, retiring_at)
+     VALUES ('active', 'RS256', 'active', '{}', NULL), ('retiring', 'RS256', 'retiring', '{}', now()),
+      ('retiring-long', 'RS256', 'retiring', '{}', now() - interval '31 seconds'), ('pending', 'RS256', 'pending', '{}', NULL),
+      ('retired', 'RS256', 'retired', '{}', now()), ('revoked', 'RS256', 'revoked', '{}', NULL)`,
   );
   postgres = new Postgres(database.url, { max: 2, onError: () => undefined });
   writer = new AccessTokenWriter(postgres);
@@ -141,6 +142,7 @@ describe('AccessTokenWriter', () => {
     ['of another version of the scope registry', (id) => record(termsFor(id, { registryVersion: '2' }))],
     ['signed by a revoked key', (id) => record(termsFor(id), { kid: 'revoked' })],
     ['signed by a retired key', (id) => record(termsFor(id), { kid: 'retired' })],
+    ['signed by a key that retired a while ago', (id) => record(termsFor(id), { kid: 'retiring-long' })],
     ['signed by a key that does not sign yet', (id) => record(termsFor(id), { kid: 'pending' })],
     ['signed by an unknown key', (id) => record(termsFor(id), { kid: 'unknown' })],
     ['of an unknown client', (id) => record(termsFor(`${id}-not`))],

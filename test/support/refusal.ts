@@ -32,13 +32,17 @@ const selectState = `
 export class Ledger {
   private readonly client: Client;
 
-  private constructor(private readonly server: TestServer) {
+  private constructor(
+    private readonly server: TestServer,
+    private readonly others: readonly TestServer[],
+  ) {
     this.client = new Client({ connectionString: server.database.url });
     this.client.on('error', () => undefined);
   }
 
-  static async open(server: TestServer): Promise<Ledger> {
-    const ledger = new Ledger(server);
+  /** @param others servers beside it that are used too: what they have still to write is no trace of a refusal */
+  static async open(server: TestServer, ...others: readonly TestServer[]): Promise<Ledger> {
+    const ledger = new Ledger(server, others);
     await ledger.client.connect();
     return ledger;
   }
@@ -81,7 +85,9 @@ export class Ledger {
   }
 
   private async state(): Promise<unknown> {
-    await this.server.running.app.get(ClientUsage, { strict: false }).flush(0);
+    for (const { running } of [this.server, ...this.others]) {
+      await running.app.get(ClientUsage, { strict: false }).flush(0);
+    }
     return (await this.rows(selectState))[0];
   }
 }
