@@ -53,10 +53,13 @@ export class AccessTokenReader {
 
   /** All tokens of a key have the same header; one that reads otherwise was not signed here. */
   private async keyFor(header: string): Promise<VerificationKey | undefined> {
-    const kid = this.kidOfHeader.get(header) ?? kidOf(header);
+    const known = this.kidOfHeader.get(header);
+    const kid = known ?? kidOf(header);
     if (kid === undefined) return undefined;
     const key = this.keys.byKid(kid) ?? (await this.keys.find(kid));
-    if (key === undefined || header !== headerOf(key.alg, kid)) return undefined;
+    // A kid is the thumbprint of one key of one algorithm: what was found right once stays right.
+    if (known !== undefined || key === undefined) return key;
+    if (header !== headerOf(key.alg, kid)) return undefined;
     if (this.kidOfHeader.size >= maxHeaders) this.kidOfHeader.clear();
     this.kidOfHeader.set(header, kid);
     return key;

@@ -34,7 +34,7 @@ const selectAnswers = `
       JOIN signing_keys k ON k.kid = t.kid AND k.status IN ('active', 'retiring')
     ) AS live`;
 
-/** Asks the database of record about tokens: the questions of one moment are one query, begun after each of them was asked. */
+/** Asks the database of record about tokens: the questions of one moment are one query, begun after each of them was  */
 @Injectable()
 export class TokenLookUps {
   private readonly reader: GroupCommit<TokenQuestion, TokenAnswer>;
@@ -53,38 +53,37 @@ export class TokenLookUps {
   }
 
   private async answerAll(questions: readonly TokenQuestion[]): Promise<TokenAnswer[]> {
-    const clients = new Places<{ readonly clientId: string; readonly version: string }>();
-    const tokens = new Places<{ readonly jti: string; readonly exp: number }>();
-    const places = questions.map(({ client, token }) => ({
-      client: client === undefined ? 0 : clients.of(`${client.version} ${client.clientId}`, client),
-      token: token === undefined || !isReadable(token) ? 0 : tokens.of(`${token.exp} ${token.jti}`, token),
-    }));
+    const clients = new Map<TokenQuestion['client'], number>();
+    const clientIds: string[] = [];
+    const versions: string[] = [];
+    const jtis: string[] = [];
+    const expiries: number[] = [];
+    // Places count from 1, as PostgreSQL does; 0 is nowhere.
+    const places = questions.map(({ client, token }) => {
+      let clientPlace = client === undefined ? 0 : clients.get(client);
+      if (clientPlace === undefined && client !== undefined) {
+        clientIds.push(client.clientId);
+        clientPlace = versions.push(client.version);
+        clients.set(client, clientPlace);
+      }
+      if (token === undefined || !isReadable(token)) return { client: clientPlace, token: 0 };
+      jtis.push(token.jti);
+      return { client: clientPlace, token: expiries.push(token.exp) };
+    });
     const [row] = await this.postgres.query<{ current: number[]; live: number[] }>({
       name: 'token_look_ups',
       text: selectAnswers,
-      values: [
-        clients.all.map(({ clientId }) => clientId),
-        clients.all.map(({ version }) => version),
-        tokens.all.map(({ jti }) => jti),
-        tokens.all.map(({ exp }) => exp),
-      ],
+      values: [clientIds, versions, jtis, expiries].map(literal),
     });
     const current = new Set(row?.current);
     const live = new Set(row?.live);
-    return places.map((place) => ({ clientIsCurrent: current.has(place.client), isLive: live.has(place.token) }));
+    return places.map(({ client = 0, token }) => ({ clientIsCurrent: current.has(client), isLive: live.has(token) }));
   }
 }
 
-/** What a batch asks for, each thing once; places count from 1, as PostgreSQL does. */
-class Places<Item> {
-  readonly all: Item[] = [];
-  private readonly places = new Map<string, number>();
-
-  of(key: string, item: Item): number {
-    let place = this.places.get(key);
-    if (place === undefined) this.places.set(key, (place = this.all.push(item)));
-    return place;
-  }
+/** An array as PostgreSQL reads it; none of these values holds a character that must be escaped within quotes. */
+function literal(values: readonly (string | number)[]): string {
+  return values.length === 0 ? '{}' : `{"${values.join('","')}"}`;
 }
 
 /** Only what PostgreSQL can read is put to it. */

@@ -67,7 +67,7 @@ export class ServerProcess {
   constructor(entry: string, { env, cwd }: ServerProcessOptions) {
     const { PATH = '', HOME = '' } = process.env;
     this.port = env['PORT'] ?? '3000';
-    this.child = spawn(process.execPath, ['--disable-proto=delete', '--max-semi-space-size=4', entry], {
+    this.child = spawn(process.execPath, ['--disable-proto=delete', '--max-semi-space-size=8', '--heap-growing-percent=50', entry], {
       cwd,
       env: { PATH, HOME, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
