@@ -1,14 +1,27 @@
 import { createServer, type ServerOptions } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { type Egress, EgressError } from '../../src/egress/index.js';
+import {
+  type CertificateOptions,
+  exampleName,
+  issueCertificate,
+  type IssuedCertificate,
+} from '../support/certificate-authority.js';
 import { type EgressOptions, httpSink, listen, openEgress, type Sink } from '../support/egress.js';
-import { issueCertificate } from '../support/issued-certificate.js';
 
 const host = 'hooks.example.com';
 const limits = { timeoutMs: 10_000, maxBytes: 1_024 };
 
-const authority = issueCertificate({ name: 'Test CA' });
-const good = issueCertificate({ name: host, hosts: [host, '127.0.0.1'], issuer: authority });
+const loopback = [127, 0, 0, 1];
+const testCa = { subject: exampleName('Test CA'), authority: true };
+const authority = issueCertificate(testCa);
+const good = served({ dns: [host], ips: [loopback], issuer: authority });
+
+/** A certificate and its private key as a TLS server takes them. */
+function served(options: CertificateOptions): { cert: string; key: string } {
+  const { pem, privateKey }: IssuedCertificate = issueCertificate({ subject: exampleName(host), ...options });
+  return { cert: pem, key: String(privateKey.export({ format: 'pem', type: 'pkcs8' })) };
+}
 
 let opened: { close(): Promise<void> }[] = [];
 let requests: string[];
@@ -38,7 +51,7 @@ function egressWith(options: EgressOptions = {}): Egress {
   const egress = openEgress({
     networks: ['127.0.0.0/8'],
     hosts: { [host]: ['127.0.0.1'], 'other.example.com': ['127.0.0.1'] },
-    connector: { ca: [authority.cert] },
+    connector: { ca: [authority.pem] },
     ...options,
   });
   opened.unshift({ close: () => egress.onApplicationShutdown() });
@@ -68,30 +81,24 @@ describe('over TLS', () => {
   });
 
   it.each<[string, () => ServerOptions]>([
-    ['self-signed', () => issueCertificate({ name: host, hosts: [host] })],
-    [
-      'of an authority that nobody knows',
-      () => issueCertificate({ name: host, hosts: [host], issuer: issueCertificate({ name: 'Test CA' }) }),
-    ],
-    ['expired', () => issueCertificate({ name: host, hosts: [host], issuer: authority, validFromDays: -40 })],
-    ['not valid yet', () => issueCertificate({ name: host, hosts: [host], issuer: authority, validFromDays: 1 })],
-    ['of another name', () => issueCertificate({ name: host, hosts: ['other.example.com'], issuer: authority })],
+    ['self-signed', () => served({ dns: [host] })],
+    ['of an authority that nobody knows', () => served({ dns: [host], issuer: issueCertificate(testCa) })],
+    ['expired', () => served({ dns: [host], issuer: authority, notAfter: new Date('2021-01-01T00:00:00Z') })],
+    ['not valid yet', () => served({ dns: [host], issuer: authority, notBefore: new Date('2120-01-01T00:00:00Z') })],
+    ['of another name', () => served({ dns: ['other.example.com'], issuer: authority })],
     [
       'of an address, asked for by name',
-      () => issueCertificate({ name: 'x', hosts: ['127.0.0.1'], issuer: authority }),
+      () => served({ subject: exampleName('x'), ips: [loopback], issuer: authority }),
     ],
   ])('E-21: a certificate that is %s is a tls_error, and nothing is sent', async (_, certificate) => {
-    const { cert, key } = certificate();
-    const { port } = await tlsSink({ cert, key });
+    const { port } = await tlsSink(certificate());
     expect(await outcome(`https://${host}:${port}/`)).toBe('tls_error');
     expect(requests).toEqual([]);
   });
 
   it('E-21: a server that speaks TLS 1.1 at most is a tls_error', async () => {
-    const { cert, key } = good;
     const { port } = await tlsSink({
-      cert,
-      key,
+      ...good,
       minVersion: 'TLSv1',
       maxVersion: 'TLSv1.1',
       ciphers: 'DEFAULT@SECLEVEL=0',
