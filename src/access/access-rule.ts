@@ -1,7 +1,14 @@
-import { publicMetadata, scopeMetadata } from './decorators.js';
+import { loopbackMetadata, publicMetadata, scopeMetadata } from './decorators.js';
 
 /** Who may call a handler. */
-export type AccessRule = { readonly kind: 'public' } | { readonly kind: 'scope'; readonly scope: string };
+export type AccessRule =
+  | { readonly kind: 'public' }
+  | {
+      readonly kind: 'scope';
+      readonly scope: string;
+      /** Whoever asks on this machine needs no token. */
+      readonly openToLoopback?: true;
+    };
 
 type Declaring = object;
 
@@ -12,7 +19,10 @@ type Declaring = object;
 export function accessRule(handler: Declaring, controller: Declaring): AccessRule | undefined {
   for (const declaring of [handler, controller]) {
     const scope: unknown = Reflect.getMetadata(scopeMetadata, declaring);
-    if (typeof scope === 'string') return { kind: 'scope', scope };
+    if (typeof scope === 'string') {
+      const open = Reflect.getMetadata(loopbackMetadata, declaring) === true;
+      return open ? { kind: 'scope', scope, openToLoopback: true } : { kind: 'scope', scope };
+    }
     if (Reflect.getMetadata(publicMetadata, declaring) === true) return { kind: 'public' };
   }
   return undefined;

@@ -9,6 +9,7 @@ import { type AccessRule, accessRule } from './access-rule.js';
 import { BearerStrategy } from './bearer.strategy.js';
 import type { Caller } from './caller.js';
 import { auditedMetadata } from './decorators.js';
+import { asksOnThisMachine } from './loopback.js';
 import { presentedToken, type TokenScheme } from './presented-token.js';
 import { InvalidAccessToken, insufficientScope, refusedToken } from './refused-token.js';
 
@@ -19,7 +20,8 @@ type Handler = ReturnType<ExecutionContext['getHandler']>;
 
 /**
  * Guards every handler by what it declares, never by its path: `@Public()` lets anybody in, `@RequireScope(s)` lets in a
- * verified access token that holds `s`, and a handler that declares neither lets nobody in (it also stops the start).
+ * verified access token that holds `s` – `@RequireScopeUnlessLoopback(s)` also whoever asks on this machine –, and a handler
+ * that declares neither lets nobody in (it also stops the start).
  */
 @Injectable()
 export class AccessGuard extends AuthGuard() implements CanActivate {
@@ -42,7 +44,11 @@ export class AccessGuard extends AuthGuard() implements CanActivate {
     const rule = this.rules.get(handler) ?? accessRule(handler, context.getClass());
     if (rule === undefined) throw forbidden('this path is not open to anybody');
     this.rules.set(handler, rule);
-    return rule.kind === 'public' ? true : this.admit(context, rule.scope);
+    if (rule.kind === 'public') return true;
+    if (rule.openToLoopback === true && asksOnThisMachine(context.switchToHttp().getRequest<FastifyRequest>().raw)) {
+      return true;
+    }
+    return this.admit(context, rule.scope);
   }
 
   /** Turns what passport found into a caller, or into the challenge of RFC 6750 §3 or RFC 9449 §7.1. */

@@ -1,3 +1,4 @@
+import type { BatchMeasures } from './batch-measures.js';
 import { DatabaseUnavailable } from './database-unavailable.js';
 
 /** How a {@link GroupCommit} gathers and writes. */
@@ -12,6 +13,8 @@ export interface GroupCommitOptions<Item, Result> {
   readonly expected?: () => number;
   /** Longest that a first item waits for expected ones, in milliseconds. */
   readonly maxWaitMs?: number;
+  /** Is told of each batch; see `Batches`. */
+  readonly measures?: BatchMeasures;
 }
 
 interface Waiting<Item, Result> {
@@ -32,6 +35,8 @@ export class GroupCommit<Item, Result> {
   private writing = false;
   private timer: NodeJS.Timeout | undefined;
   private idle: (() => void)[] = [];
+  /** When the first of those that wait began to. */
+  private waitingSince = 0;
 
   constructor(private readonly options: GroupCommitOptions<Item, Result>) {}
 
@@ -41,7 +46,11 @@ export class GroupCommit<Item, Result> {
    * @throws DatabaseUnavailable when too many wait already, or the database is away
    */
   add(item: Item): Promise<Result> {
-    if (this.queue.length >= this.options.maxQueued) return Promise.reject(new DatabaseUnavailable());
+    if (this.queue.length >= this.options.maxQueued) {
+      this.options.measures?.refused();
+      return Promise.reject(new DatabaseUnavailable());
+    }
+    if (this.queue.length === 0) this.waitingSince = performance.now();
     return new Promise((resolve, reject) => {
       this.queue.push({ item, resolve, reject });
       this.startWhenReady();
@@ -83,7 +92,10 @@ export class GroupCommit<Item, Result> {
   private async writeNext(): Promise<void> {
     const batch = this.queue.length > this.options.maxBatch ? this.queue.splice(0, this.options.maxBatch) : this.queue;
     if (batch === this.queue) this.queue = [];
+    const begin = performance.now();
+    this.options.measures?.began(batch.length, begin - this.waitingSince);
     await this.write(batch);
+    this.options.measures?.ended(performance.now() - begin);
     this.writing = false;
     if (this.queue.length > 0) this.startWhenReady();
     else for (const resolve of this.idle.splice(0)) resolve();

@@ -1,4 +1,5 @@
 import { Pool, type QueryResultRow } from 'pg';
+import { type ConnectionCounts, connectionsOf } from './connection-counts.js';
 import { asDatabaseError } from './database-unavailable.js';
 
 /**
@@ -56,6 +57,11 @@ export class Postgres {
     } catch (error) {
       throw asDatabaseError(error);
     }
+  }
+
+  /** The connections: how many there are and may be, and how many statements wait for one. */
+  get connections(): ConnectionCounts {
+    return connectionsOf(this.pool);
   }
 
   /** Closes every connection after the statements in flight. */

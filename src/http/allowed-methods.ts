@@ -9,6 +9,11 @@ export class AllowedMethods {
     this.routes.set(pattern, route);
   }
 
+  /** Every route: its pattern and the methods that it takes. */
+  all(): { readonly pattern: string; readonly methods: readonly string[] }[] {
+    return [...this.routes].map(([pattern, { methods }]) => ({ pattern, methods: [...methods] }));
+  }
+
   /** Whether some route takes `method`. */
   anywhere(method: string): boolean {
     return [...this.routes.values()].some(({ methods }) => methods.has(method));

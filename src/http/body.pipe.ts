@@ -4,6 +4,20 @@ import { validate, type ValidationError } from 'class-validator';
 import { badRequest, type ProblemFault } from '../protocol/index.js';
 import { JsonBody } from './request-body.js';
 
+/** What a route says of its JSON body. */
+export interface BodyDeclaration {
+  readonly type: Type<object>;
+  /** Whether a request without a body counts as `{}`. */
+  readonly optional: boolean;
+}
+
+const declarations = new WeakMap<object, BodyDeclaration>();
+
+/** The body that a pipe of {@link bodyOf} reads; `undefined` for any other pipe. */
+export function bodyDeclaration(pipe: object): BodyDeclaration | undefined {
+  return declarations.get(pipe);
+}
+
 /**
  * The pipe for a JSON body: `@Body(bodyOf(CreateClientBody)) body: CreateClientBody`.
  *
@@ -37,6 +51,7 @@ export function bodyOf<Body extends object>(
       return body;
     }
   }
+  declarations.set(BodyPipe, { type, optional: options.optional === true });
   return BodyPipe;
 }
 

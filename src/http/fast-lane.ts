@@ -6,6 +6,7 @@ import { publicFault } from './fault.js';
 import { logFault } from './fault-log.js';
 import { headerFault } from './header-fault.js';
 import { bodyFault, bodyLimits } from './request-body.js';
+import type { Traffic } from './traffic.js';
 
 /** A request as the fast lane hands it over: whole, and free of what the ordinary way would refuse before any handler. */
 export interface FastRequest {
@@ -24,6 +25,7 @@ export interface FastLaneOptions {
   readonly fixedHeaders: Readonly<Record<string, string>>;
   readonly requestId: (incoming: string | string[] | undefined) => string;
   readonly logger: Logger;
+  readonly traffic: Traffic;
 }
 
 /**
@@ -49,7 +51,7 @@ export class FastLane {
       if (handler === undefined || !isPlain(request)) return false;
       const id = options.requestId(request.headers['x-request-id']);
       const ip = request.socket.remoteAddress ?? '';
-      logWhenFinished(response, { requestId: id, method: 'POST', route: path, ipAddress: ip }, options.logger);
+      noteWhenFinished(response, { requestId: id, method: 'POST', route: path, ipAddress: ip }, options);
       readBody(request, (body) => void send(handler, path, { id, ip, headers: request.headers, body }, response));
       return true;
     };
@@ -80,14 +82,16 @@ function senderOf(fixedHeaders: Readonly<Record<string, string>>): Send {
   };
 }
 
-function logWhenFinished(
+function noteWhenFinished(
   response: ServerResponse,
-  answer: Omit<AnswerRecord, 'status' | 'durationMs'>,
-  logger: Logger,
+  answer: Omit<AnswerRecord, 'status' | 'durationMs'> & { readonly method: string },
+  { logger, traffic }: FastLaneOptions,
 ): void {
   const begin = performance.now();
   response.once('finish', () => {
-    logAnswer(logger, { ...answer, status: response.statusCode, durationMs: performance.now() - begin });
+    const durationMs = performance.now() - begin;
+    traffic.route(answer.method, answer.route).answered(response.statusCode, durationMs);
+    logAnswer(logger, { ...answer, status: response.statusCode, durationMs });
   });
 }
 

@@ -3,16 +3,18 @@ import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
 import type { Logger } from 'pino';
+import type { Measurements } from '../measurements/index.js';
 import { methodNotAllowed, Problem } from '../protocol/index.js';
 import { logAnswer } from './access-log.js';
 import type { AllowedMethods } from './allowed-methods.js';
-import { errorResponse } from './error-response.js';
+import { type ErrorResponse, errorResponse } from './error-response.js';
 import type { FastLane } from './fast-lane.js';
 import type { PreparedDocuments } from './prepared-document.js';
 import { headerFault } from './header-fault.js';
 import { bodyFault, bodyLimits, readBodiesStrictly } from './request-body.js';
 import { createRequestIds } from './request-id.js';
 import { securityHeaders } from './security-headers.js';
+import { Traffic } from './traffic.js';
 
 /** What the HTTP side must know. */
 export interface HttpOptions {
@@ -24,6 +26,7 @@ export interface HttpOptions {
   readonly preparedDocuments: PreparedDocuments;
   readonly fastLane: FastLane;
   readonly logger: Logger;
+  readonly measurements: Measurements;
 }
 
 /** Time-outs and limits against slow and oversized peers, in milliseconds and bytes. */
@@ -43,8 +46,13 @@ const nodeOptions: ServerOptions = {
 export function createFastifyAdapter(options: HttpOptions): FastifyAdapter {
   const requestId = createRequestIds();
   const fixedHeaders = securityHeaders(options.issuer);
-  const prepared = options.preparedDocuments.lane(fixedHeaders, requestId);
-  const fast = options.fastLane.lane({ fixedHeaders, requestId, logger: options.logger });
+  const traffic = new Traffic(options.measurements);
+  const prepared = options.preparedDocuments.lane(fixedHeaders, requestId, traffic);
+  const fast = options.fastLane.lane({ fixedHeaders, requestId, logger: options.logger, traffic });
+  const writeBare = (socket: Socket, response: ErrorResponse) => {
+    traffic.refused(response.status);
+    writeTo(socket, response, { ...fixedHeaders, ...response.headers, 'x-request-id': requestId(undefined) });
+  };
   // Behind a proxy the address of the peer is not that of the client: the framework knows which proxies to believe.
   const direct = options.trustProxy.length === 0;
   const serverOptions: FastifyServerOptions = {
@@ -61,31 +69,27 @@ export function createFastifyAdapter(options: HttpOptions): FastifyAdapter {
     routerOptions: { maxParamLength: 1024 },
     frameworkErrors: (error, request, reply) => {
       const { status, headers, body } = errorResponse(new Problem(error.statusCode ?? 400, 'the URL is not valid'), '');
+      traffic.refused(status);
       void (reply as FastifyReply)
         .code(status)
         .headers({ ...fixedHeaders, ...headers, 'x-request-id': request.id })
         .send(body);
     },
-    clientErrorHandler: (error, socket) => answerBareSocket(error, socket, requestId(undefined), fixedHeaders),
+    clientErrorHandler: (error, socket) => answerBareSocket(error, socket, writeBare),
   };
   const adapter = new FastifyAdapter(serverOptions);
   const fastify = adapter.getInstance() as FastifyInstance;
   fastify.addHook('onRoute', (route) => options.allowedMethods.add(route.url, route.method));
   receiveRequests(fastify, fixedHeaders);
   readBodiesStrictly(fastify);
-  fastify.addHook('onResponse', (request, { statusCode, elapsedTime }, done) => {
-    const { id, method, ip, routeOptions } = request;
-    const answer = { requestId: id, method, route: routeOptions.url, status: statusCode };
-    logAnswer(options.logger, { ...answer, durationMs: elapsedTime, ipAddress: ip });
-    done();
-  });
+  noteAnswers(fastify, options.logger, traffic);
   fastify.server.on('connect', (_request, socket: Socket) => {
-    const response = errorResponse(methodNotAllowed(['GET', 'POST']), '');
-    writeBare(socket, response, requestId(undefined), fixedHeaders);
+    writeBare(socket, errorResponse(methodNotAllowed(['GET', 'POST']), ''));
   });
   fastify.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     const { status, headers, body } = errorResponse(new Problem(417, 'this expectation is not met'), request.url ?? '');
     const id = requestId(request.headers['x-request-id']);
+    traffic.refused(status);
     response.writeHead(status, { ...fixedHeaders, ...headers, 'x-request-id': id, connection: 'close' }).end(body);
   });
   return adapter;
@@ -107,33 +111,36 @@ function receiveRequests(fastify: FastifyInstance, fixedHeaders: Readonly<Record
   });
 }
 
+/** Counts and logs what the framework has answered. */
+function noteAnswers(fastify: FastifyInstance, logger: Logger, traffic: Traffic): void {
+  fastify.addHook('onResponse', (request, { statusCode, elapsedTime }, done) => {
+    const { id, method, ip, routeOptions } = request;
+    traffic.route(method, routeOptions.url).answered(statusCode, elapsedTime);
+    const answer = { requestId: id, method, route: routeOptions.url, status: statusCode };
+    logAnswer(logger, { ...answer, durationMs: elapsedTime, ipAddress: ip });
+    done();
+  });
+}
+
 const clientErrorStatus: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
 
 /** Answers a request that never became one: malformed, oversized or too slow (RFC 9112 §6.3: then the connection closes). */
 function answerBareSocket(
   error: NodeJS.ErrnoException,
   socket: Socket,
-  id: string,
-  fixedHeaders: Readonly<Record<string, string>>,
+  write: (socket: Socket, response: ErrorResponse) => void,
 ): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
     socket.destroy();
     return;
   }
   const status = clientErrorStatus[error.code ?? ''] ?? 400;
-  writeBare(socket, errorResponse(new Problem(status, 'the request is not well-formed HTTP'), ''), id, fixedHeaders);
+  write(socket, errorResponse(new Problem(status, 'the request is not well-formed HTTP'), ''));
 }
 
-function writeBare(
-  socket: Socket,
-  response: ReturnType<typeof errorResponse>,
-  id: string,
-  fixedHeaders: Readonly<Record<string, string>>,
-): void {
+function writeTo(socket: Socket, response: ErrorResponse, fields: Readonly<Record<string, string>>): void {
   const headers: Record<string, string> = {
-    ...fixedHeaders,
-    ...response.headers,
-    'x-request-id': id,
+    ...fields,
     'content-length': String(Buffer.byteLength(response.body)),
     connection: 'close',
   };

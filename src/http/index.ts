@@ -1,8 +1,10 @@
 export { AllowedMethods } from './allowed-methods.js';
-export { bodyOf } from './body.pipe.js';
+export { type BodyDeclaration, bodyDeclaration, bodyOf } from './body.pipe.js';
+export { failsAsOAuth } from './error-response.js';
 export { ErrorFilter } from './error.filter.js';
 export { createFastifyAdapter, type HttpOptions } from './fastify-adapter.js';
 export { FastLane, type FastRequest } from './fast-lane.js';
+export { asOAuthError } from './fault.js';
 export { HttpModule, type HttpParts } from './http.module.js';
 export { createLogger, NestLogger } from './logger.js';
 export { OpenAnswers } from './open-answers.js';
@@ -11,6 +13,7 @@ export { Refusals } from './refusals.js';
 export { pathOf } from './request-path.js';
 export {
   type CursorSeal,
+  listLimits,
   openCursor,
   type Page,
   pageOf,

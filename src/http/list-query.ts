@@ -25,8 +25,8 @@ export interface CursorSeal {
   readonly binding: readonly string[];
 }
 
-const defaultLimit = 50;
-const maxLimit = 200;
+/** How many items a page holds: unless asked otherwise, and at most (http-api.md "Conventions"). */
+export const listLimits = { default: 50, max: 200 } as const;
 
 /**
  * Reads `limit` and `cursor` of a list (http-api.md "Conventions").
@@ -35,10 +35,10 @@ const maxLimit = 200;
  */
 export function readListQuery(query: Query): ListQuery {
   const limit = queryParameter(query, 'limit');
-  if (limit !== undefined && !(/^[1-9][0-9]{0,2}$/.test(limit) && Number(limit) <= maxLimit)) {
-    throw badRequest([{ pointer: '/limit', detail: `must be an integer from 1 to ${maxLimit}` }]);
+  if (limit !== undefined && !(/^[1-9][0-9]{0,2}$/.test(limit) && Number(limit) <= listLimits.max)) {
+    throw badRequest([{ pointer: '/limit', detail: `must be an integer from 1 to ${listLimits.max}` }]);
   }
-  return { limit: limit === undefined ? defaultLimit : Number(limit), cursor: queryParameter(query, 'cursor') };
+  return { limit: limit === undefined ? listLimits.default : Number(limit), cursor: queryParameter(query, 'cursor') };
 }
 
 /**

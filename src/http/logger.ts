@@ -1,11 +1,15 @@
 import type { LoggerService } from '@nestjs/common';
 import { type Logger, pino } from 'pino';
 
-/** Structured logs on standard output, one JSON object per line. */
-export function createLogger(level: string): Logger {
+/**
+ * Structured logs on standard output, one JSON object per line.
+ *
+ * @param withPid whether each line names this process, where several write to the same place
+ */
+export function createLogger(level: string, withPid = false): Logger {
   return pino({
     level,
-    base: null,
+    base: withPid ? { pid: process.pid } : null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label) => ({ level: label }) },
   });

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isNotModified } from '../protocol/index.js';
 import { headerFault } from './header-fault.js';
+import type { Traffic } from './traffic.js';
 
 /** An answer that is the same for everybody, made once: JSON with an entity tag. */
 export class PreparedDocument {
@@ -43,6 +44,7 @@ export class PreparedDocuments {
   lane(
     fixedHeaders: Readonly<Record<string, string>>,
     requestId: (incoming: string | string[] | undefined) => string,
+    traffic: Traffic,
   ): (request: IncomingMessage, response: ServerResponse) => boolean {
     const fixed = Object.entries(fixedHeaders).flat();
     return (request, response) => {
@@ -55,8 +57,10 @@ export class PreparedDocuments {
       ) {
         return false;
       }
-      const document = this.current.get(request.url ?? '')?.();
+      const path = request.url ?? '';
+      const document = this.current.get(path)?.();
       if (document === undefined) return false;
+      const begin = performance.now();
       const { body, entityTag, cacheControl } = document;
       const common = [
         ...fixed,
@@ -80,6 +84,7 @@ export class PreparedDocuments {
           ])
           .end(body);
       }
+      traffic.route('GET', path).answered(response.statusCode, performance.now() - begin);
       return true;
     };
   }

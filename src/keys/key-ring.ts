@@ -15,6 +15,7 @@ import { asDatabaseError, DatabaseUnavailable, Postgres } from '../database/inde
 import { DecryptionFailed, wrongKeyEncryptionKey } from '../encryption/index.js';
 import type { PreparedDocument } from '../http/index.js';
 import { KeyHolds } from './key-holds.js';
+import { SigningMeasures } from './signing-measures.js';
 import { KeyVault } from './key-vault.js';
 import { publicJwk } from './public-jwk.js';
 import { keySetDocument, type PublishedKey } from './published-keys.js';
@@ -71,6 +72,7 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
   private polling: Promise<void> | undefined;
   private stopped = false;
   private outage = false;
+  private confirmedAt = 0;
 
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
@@ -79,6 +81,7 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
     @Inject(KeyVault) private readonly vault: KeyVault,
     @Inject(KeyHolds) private readonly holds: KeyHolds,
     @Inject(KeyConfig) private readonly config: KeyConfig,
+    @Inject(SigningMeasures) private readonly measures: SigningMeasures,
   ) {}
 
   /**
@@ -119,6 +122,11 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
   /** Whether a key is there to sign with; for the readiness probe. */
   get ready(): boolean {
     return this.ring.signing !== undefined;
+  }
+
+  /** Milliseconds since the ring was last known to be what the database says. */
+  get ageMs(): number {
+    return performance.now() - this.confirmedAt;
   }
 
   /** The JWKS (RFC 7517 §5) as bytes. */
@@ -192,8 +200,10 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
 
   private async poll(): Promise<void> {
     try {
+      const begin = performance.now();
       const [row] = await this.postgres.query<{ fingerprint: string }>(fingerprintStatement);
       if (row?.fingerprint !== this.ring.fingerprint) await this.reload();
+      else this.confirmedAt = begin;
       if (this.outage) this.logger.log('signing keys are followed again');
       this.outage = false;
     } catch (error) {
@@ -206,6 +216,7 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
   }
 
   private async load(onRefused: (kid: string) => void): Promise<void> {
+    const begin = performance.now();
     const keys = await this.read();
     const published = new Map<string, PublishedKey>();
     for (const key of keys) {
@@ -226,6 +237,7 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
       keySet: keySetDocument([...published.values()]),
       signing,
     };
+    this.confirmedAt = begin;
     await this.holds.keep([...published.keys()]);
   }
 
@@ -258,7 +270,7 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
     const { kid, alg } = next.key;
     if (this.ring.signing?.handle.kid === kid) return this.ring.signing;
     try {
-      const handle = new LocalSigningHandle(kid, alg, await this.vault.open(kid, alg));
+      const handle = new LocalSigningHandle(kid, alg, await this.vault.open(kid, alg), this.measures.of(alg));
       return { handle, publicKeyPem: next.publicKey.export({ format: 'pem', type: 'spki' }).toString() };
     } catch (error) {
       if (!(error instanceof DecryptionFailed)) throw error;

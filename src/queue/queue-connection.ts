@@ -9,6 +9,8 @@ export abstract class QueueConnection {
    * nothing else need different ones. On PostgreSQL the database itself keeps servers apart.
    */
   readonly prefix: string;
+  /** Resolves when this process is to run the scheduled jobs; absent: at once. Those who never do leave them to others. */
+  readonly scheduledJobsTurn?: Promise<void> | undefined;
 }
 
 /** The prefix of a server that has its Redis for itself. */

@@ -1,4 +1,6 @@
 import { type DynamicModule, Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { Measurements } from '../measurements/index.js';
+import { JobMeasures, jobRuns } from './job-measures.js';
 import { PostgresBackend } from './postgres-backend.js';
 import { QueueBackend } from './queue-backend.js';
 import type { QueueConnection } from './queue-connection.js';
@@ -25,9 +27,15 @@ export class QueueModule implements OnApplicationShutdown {
         { provide: QueueBackend, useFactory: () => createQueueBackend(connection) },
         {
           provide: ScheduledJobs,
-          useFactory: (backend: QueueBackend) => new ScheduledJobs(backend),
-          inject: [QueueBackend],
+          useFactory: (backend: QueueBackend, measurements: Measurements) => {
+            const runs = jobRuns(measurements);
+            return new ScheduledJobs(backend, undefined, connection.scheduledJobsTurn, (job, outcome) =>
+              runs.of(job, outcome).add(),
+            );
+          },
+          inject: [QueueBackend, Measurements],
         },
+        JobMeasures,
       ],
       exports: [QueueBackend, ScheduledJobs],
     };

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type BeforeApplicationShutdown, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { endsWithin } from './deadline.js';
-import type { Job, JobQueue, JobWorker, QueueBackend } from './queue-backend.js';
+import type { Job, JobCounts, JobQueue, JobWorker, QueueBackend } from './queue-backend.js';
 import { describeFault } from './queue-faults.js';
 
 /** Work that is due again and again: once per due time, however many processes run. */
@@ -18,6 +18,9 @@ export interface ScheduledJob {
    */
   run(signal: AbortSignal): Promise<void>;
 }
+
+/** Is told how each run of a job ended. */
+export type JobRan = (job: string, outcome: 'done' | 'failed') => void;
 
 /** Times of {@link ScheduledJobs}; tests shorten them. */
 export interface ScheduledJobsTiming {
@@ -47,9 +50,12 @@ export class ScheduledJobs implements OnApplicationBootstrap, BeforeApplicationS
   private worker: JobWorker | undefined;
   private tending: Promise<void> | undefined;
 
+  /** @param turn resolves when this process is to run the jobs; until then it leaves them to others */
   constructor(
     private readonly backend: QueueBackend,
     private readonly times: ScheduledJobsTiming = timing,
+    private readonly turn: Promise<void> = Promise.resolve(),
+    private readonly ran: JobRan = () => undefined,
   ) {}
 
   /**
@@ -68,6 +74,15 @@ export class ScheduledJobs implements OnApplicationBootstrap, BeforeApplicationS
     this.jobs.set(job.name, job);
   }
 
+  /**
+   * How many jobs are in which state; `undefined` where this process does not run them.
+   *
+   * @throws QueueUnavailable
+   */
+  async counts(): Promise<JobCounts | undefined> {
+    return this.queue?.counts();
+  }
+
   /** Starts the jobs without waiting for the queue's store. */
   onApplicationBootstrap(): void {
     this.tending ??= this.tend();
@@ -84,6 +99,7 @@ export class ScheduledJobs implements OnApplicationBootstrap, BeforeApplicationS
 
   private async tend(): Promise<void> {
     const { signal } = this.stopping;
+    await Promise.race([this.turn, aborted(signal)]);
     while (!signal.aborted) {
       const seconds = (await this.tendOnce()) ? this.times.tendSeconds : this.times.retrySeconds;
       await sleep(seconds * 1_000, undefined, { signal, ref: false }).catch(() => undefined);
@@ -128,8 +144,18 @@ export class ScheduledJobs implements OnApplicationBootstrap, BeforeApplicationS
       if (job.lastAttempt) await this.queue?.unschedule(job.name);
       throw new Error('no job of this name is registered here');
     }
-    await scheduled.run(signal);
+    try {
+      await scheduled.run(signal);
+    } catch (error) {
+      this.ran(job.name, 'failed');
+      throw error;
+    }
+    this.ran(job.name, 'done');
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 function causeOf(error: unknown): unknown {

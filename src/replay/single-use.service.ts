@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { GroupCommit, Postgres } from '../database/index.js';
+import { Batches, GroupCommit, Postgres } from '../database/index.js';
 import { ScheduledJobs } from '../queue/index.js';
 
 /** An identifier that may be used once. */
@@ -47,8 +47,14 @@ export class SingleUse implements OnModuleInit, OnApplicationShutdown {
   constructor(
     @Inject(Postgres) private readonly postgres: Postgres,
     @Inject(ScheduledJobs) private readonly jobs: ScheduledJobs,
+    @Inject(Batches) batches: Batches,
   ) {
-    this.uses = new GroupCommit({ maxBatch: 256, maxQueued: 5_000, commit: (rows) => this.commit(rows) });
+    this.uses = new GroupCommit({
+      maxBatch: 256,
+      maxQueued: 5_000,
+      measures: batches.of('single_use'),
+      commit: (rows) => this.commit(rows),
+    });
   }
 
   onModuleInit(): void {

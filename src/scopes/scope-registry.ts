@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { GroupCommit, Postgres } from '../database/index.js';
+import { Batches, GroupCommit, Postgres } from '../database/index.js';
 
 /** The registered names at one version of the registry. */
 export interface RegisteredScopes {
@@ -19,18 +19,28 @@ const selectNames = {
 @Injectable()
 export class ScopeRegistry {
   private newest: RegisteredScopes | undefined;
+  private readAt: number | undefined;
   private readonly reader: GroupCommit<undefined, RegisteredScopes>;
 
-  constructor(@Inject(Postgres) private readonly postgres: Postgres) {
+  constructor(
+    @Inject(Postgres) private readonly postgres: Postgres,
+    @Inject(Batches) batches?: Batches,
+  ) {
     // The look-ups of one moment are one query, begun after each of them was asked for.
     this.reader = new GroupCommit({
       maxBatch: 10_000,
       maxQueued: 10_000,
+      measures: batches?.of('scopes'),
       commit: async (asked) => {
         const read = await this.read();
         return asked.map(() => read);
       },
     });
+  }
+
+  /** Milliseconds since the copy was read; `undefined` while there is none. */
+  get ageMs(): number | undefined {
+    return this.readAt === undefined ? undefined : performance.now() - this.readAt;
   }
 
   /** The copy that was read last. It may be out of date: whoever acts on it compares `version` at commit. */
@@ -49,8 +59,10 @@ export class ScopeRegistry {
   }
 
   private async read(): Promise<RegisteredScopes> {
+    const begin = performance.now();
     const [row] = await this.postgres.query<{ version: string; names: string[] }>(selectNames);
     if (row === undefined) throw new Error('scope_registry has no row');
+    this.readAt = begin;
     const names = new Set(row.names);
     return { version: row.version, names, has: (name) => names.has(name) };
   }

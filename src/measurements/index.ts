@@ -1,0 +1,5 @@
+export type { Family } from './family.js';
+export { type Exposition, Measurements } from './measurements.js';
+export { MeasurementsModule } from './measurements.module.js';
+export type { Counter, Histogram } from './series.js';
+export type { Reading, SampledDefinition } from './source.js';
