@@ -3,6 +3,7 @@ import type { FastifyReply } from 'fastify';
 import { Audited, type Caller, CurrentCaller, RequireScope } from '../access/index.js';
 import { ServerConfig } from '../config/index.js';
 import { bodyOf, type Page, type Query as QueryParameters } from '../http/index.js';
+import { Documented } from '../openapi/index.js';
 import { ClientListingService } from './client-listing.service.js';
 import { ClientSecretsService } from './client-secrets.service.js';
 import {
@@ -13,6 +14,15 @@ import {
   type RegisteredClientAnswer,
   registeredClientAnswer,
 } from './client.answer.js';
+import {
+  createClient,
+  deleteClient,
+  deleteSecret,
+  getClient,
+  listClients,
+  regenerateSecret,
+  updateClient,
+} from './clients.documentation.js';
 import { CreateClientBody, RegenerateSecretBody, UpdateClientBody } from './clients.dto.js';
 import { ClientsService } from './clients.service.js';
 
@@ -28,12 +38,14 @@ export class ClientsController {
   ) {}
 
   @Get()
+  @Documented(listClients)
   list(@Query() query: QueryParameters): Promise<Page<ClientAnswer>> {
     return this.listing.list(query);
   }
 
   @Post()
   @Audited('client.created')
+  @Documented(createClient)
   async create(
     @CurrentCaller() caller: Caller,
     @Body(bodyOf(CreateClientBody)) body: CreateClientBody,
@@ -45,12 +57,14 @@ export class ClientsController {
   }
 
   @Get(':client_id')
+  @Documented(getClient)
   async get(@Param('client_id') clientId: string): Promise<ClientAnswer> {
     return clientAnswer(await this.listing.get(clientId));
   }
 
   @Patch(':client_id')
   @Audited('client.updated')
+  @Documented(updateClient)
   async update(
     @CurrentCaller() caller: Caller,
     @Param('client_id') clientId: string,
@@ -63,6 +77,7 @@ export class ClientsController {
   @Delete(':client_id')
   @HttpCode(204)
   @Audited('client.deleted')
+  @Documented(deleteClient)
   delete(@CurrentCaller() caller: Caller, @Param('client_id') clientId: string): Promise<void> {
     return this.clients.delete(caller, clientId);
   }
@@ -70,6 +85,7 @@ export class ClientsController {
   @Post(':client_id/regenerate-secret')
   @HttpCode(200)
   @Audited('client.secret_regenerated')
+  @Documented(regenerateSecret)
   async regenerateSecret(
     @CurrentCaller() caller: Caller,
     @Param('client_id') clientId: string,
@@ -82,6 +98,7 @@ export class ClientsController {
   @Delete(':client_id/secrets/:secret_id')
   @HttpCode(204)
   @Audited('client.secret_deleted')
+  @Documented(deleteSecret)
   deleteSecret(
     @CurrentCaller() caller: Caller,
     @Param('client_id') clientId: string,

@@ -1,7 +1,9 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { Audited, type Caller, CurrentCaller, RequireScope } from '../access/index.js';
 import { bodyOf, type Page, type Query as QueryParameters } from '../http/index.js';
+import { Documented } from '../openapi/index.js';
 import { type KeyAnswer, type RotationAnswer, rotationAnswer } from './key.answer.js';
+import { listKeys, revokeKey, rotateKeys } from './keys.documentation.js';
 import { RevokeKeyBody, RotateKeysBody } from './keys.dto.js';
 import { KeysService } from './keys.service.js';
 
@@ -12,6 +14,7 @@ export class KeysAdminController {
   constructor(@Inject(KeysService) private readonly keys: KeysService) {}
 
   @Get()
+  @Documented(listKeys)
   list(@Query() query: QueryParameters): Promise<Page<KeyAnswer>> {
     return this.keys.list(query);
   }
@@ -19,6 +22,7 @@ export class KeysAdminController {
   @Post('rotate')
   @HttpCode(200)
   @Audited('key.rotated')
+  @Documented(rotateKeys)
   async rotate(
     @CurrentCaller() caller: Caller,
     @Body(bodyOf(RotateKeysBody, { optional: true })) body: RotateKeysBody,
@@ -29,6 +33,7 @@ export class KeysAdminController {
   @Post(':kid/revoke')
   @HttpCode(204)
   @Audited('key.revoked')
+  @Documented(revokeKey)
   async revoke(
     @CurrentCaller() caller: Caller,
     @Param('kid') kid: string,

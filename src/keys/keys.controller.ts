@@ -2,7 +2,9 @@ import { Controller, Get, Header, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../access/index.js';
 import { PreparedDocuments } from '../http/index.js';
+import { Documented } from '../openapi/index.js';
 import { KeyRing } from './key-ring.js';
+import { getKeySet, getPublicKey } from './keys.documentation.js';
 
 /** The public keys, for those who verify tokens. Answered from memory. */
 @Controller()
@@ -17,6 +19,7 @@ export class KeysController {
   /** The JWKS (RFC 7517 §5). */
   @Public()
   @Get('.well-known/jwks.json')
+  @Documented(getKeySet)
   keySet(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
     const document = this.keyRing.keySet;
     reply.header('cache-control', document.cacheControl).header('etag', document.entityTag);
@@ -31,6 +34,7 @@ export class KeysController {
   @Public()
   @Get('oauth/public-key')
   @Header('content-type', 'text/plain; charset=utf-8')
+  @Documented(getPublicKey)
   publicKey(): string {
     return this.keyRing.publicKeyPem;
   }

@@ -3,7 +3,9 @@ import type { FastifyReply } from 'fastify';
 import { Audited, type Caller, CurrentCaller, RequireScope } from '../access/index.js';
 import { ServerConfig } from '../config/index.js';
 import { bodyOf, type Page, type Query as QueryParameters } from '../http/index.js';
+import { Documented } from '../openapi/index.js';
 import { type ScopeAnswer, scopeAnswer } from './scope.js';
+import { createScope, deleteScope, listScopes, updateScope } from './scopes.documentation.js';
 import { CreateScopeBody, UpdateScopeBody } from './scopes.dto.js';
 import { ScopesService } from './scopes.service.js';
 
@@ -17,12 +19,14 @@ export class ScopesController {
   ) {}
 
   @Get()
+  @Documented(listScopes)
   list(@Query() query: QueryParameters): Promise<Page<ScopeAnswer>> {
     return this.scopes.list(query);
   }
 
   @Post()
   @Audited('scope.created')
+  @Documented(createScope)
   async create(
     @CurrentCaller() caller: Caller,
     @Body(bodyOf(CreateScopeBody)) body: CreateScopeBody,
@@ -35,6 +39,7 @@ export class ScopesController {
 
   @Patch(':name')
   @Audited('scope.updated')
+  @Documented(updateScope)
   async update(
     @CurrentCaller() caller: Caller,
     @Param('name') name: string,
@@ -46,6 +51,7 @@ export class ScopesController {
   @Delete(':name')
   @HttpCode(204)
   @Audited('scope.deleted')
+  @Documented(deleteScope)
   delete(@CurrentCaller() caller: Caller, @Param('name') name: string): Promise<void> {
     return this.scopes.delete(caller, name);
   }

@@ -4,9 +4,11 @@ import { Public } from '../access/index.js';
 import { supportedAuthMethods } from '../clients/index.js';
 import { Clock } from '../clock/index.js';
 import { ServerConfig } from '../config/index.js';
+import { Documented } from '../openapi/index.js';
 import { authorizationServerMetadata, clientAssertionAlgorithms, dpopSigningAlgorithms } from '../protocol/index.js';
 import { type RegisteredScopes, ScopeRegistry } from '../scopes/index.js';
 import { Grants } from './grants/grants.js';
+import { getMetadata } from './metadata.documentation.js';
 
 /** How long the names of scopes may be told from memory, in milliseconds; other processes register some, too. */
 const freshMs = 1_000;
@@ -26,6 +28,7 @@ export class MetadataController {
   /** RFC 8414 §3; the second path serves clients that know only OpenID Connect Discovery. */
   @Get(['oauth-authorization-server', 'openid-configuration'])
   @Public()
+  @Documented(getMetadata)
   async metadata(@Res() reply: FastifyReply): Promise<void> {
     const scopes = await this.registered();
     // Certificates come from a trusted proxy; where none is configured, none come.

@@ -1,8 +1,10 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query as QueryOf } from '@nestjs/common';
 import { Audited, type Caller, CurrentCaller, RequireScope } from '../access/index.js';
 import { bodyOf, type Page, type Query } from '../http/index.js';
-import { TokenListing, type TokenAnswer } from './token-listing.service.js';
+import { Documented } from '../openapi/index.js';
 import { TokenAdministration } from './token-administration.service.js';
+import { TokenListing, type TokenAnswer } from './token-listing.service.js';
+import { listTokens, revokeToken, revokeTokensOfClient } from './tokens.documentation.js';
 import { RevokeTokenBody } from './tokens.dto.js';
 
 /** Issued tokens, for operators (http-api.md "Admin"). Never a token itself, nor its hash. */
@@ -15,6 +17,7 @@ export class TokensController {
   ) {}
 
   @Get('tokens')
+  @Documented(listTokens)
   list(@QueryOf() query: Query): Promise<Page<TokenAnswer>> {
     return this.listing.list(query);
   }
@@ -22,6 +25,7 @@ export class TokensController {
   @Post('tokens/:jti/revoke')
   @HttpCode(204)
   @Audited('token.revoked')
+  @Documented(revokeToken)
   revoke(
     @CurrentCaller() caller: Caller,
     @Param('jti') jti: string,
@@ -33,6 +37,7 @@ export class TokensController {
   @Post('clients/:client_id/revoke-tokens')
   @HttpCode(200)
   @Audited('token.revoked')
+  @Documented(revokeTokensOfClient)
   async revokeAll(
     @CurrentCaller() caller: Caller,
     @Param('client_id') clientId: string,
