@@ -1,10 +1,16 @@
 import 'reflect-metadata';
 import type { DataSource } from 'typeorm';
-import { Audit } from './audit/index.js';
+import { Audit, AuditChain } from './audit/index.js';
 import { SystemClock } from './clock/index.js';
 import { runCommand, say } from './command.js';
-import { connect, createDataSource, ensurePartitions, Postgres } from './database/index.js';
-import { DataKeyEntity, exchangeKeyEncryptionKey, prepareKeyExchange, wrappedRootKey } from './encryption/index.js';
+import { connect, createDataSource, ensurePartitions } from './database/index.js';
+import {
+  DataKeyEntity,
+  exchangeKeyEncryptionKey,
+  openDerivedKeys,
+  prepareKeyExchange,
+  wrappedRootKey,
+} from './encryption/index.js';
 import { SigningKeyEntity, wrappedSigningKeys } from './keys/index.js';
 
 const kinds = [wrappedRootKey, wrappedSigningKeys];
@@ -28,9 +34,7 @@ function report(count: number, isConfigured: boolean): void {
 await runCommand(async ({ config, postgresUrl, embedded }) => {
   const dataSource = createDataSource(postgresUrl, [DataKeyEntity, SigningKeyEntity]);
   await connect(dataSource, () => say('waiting for the database'));
-  const postgres = new Postgres(postgresUrl, { max: 1, onError: () => undefined });
   try {
-    const audit = new Audit(new SystemClock(), postgres);
     const exchange = (await hasTables(dataSource))
       ? await prepareKeyExchange(config.keys, config.database.dataDir, dataSource)
       : undefined;
@@ -41,6 +45,9 @@ await runCommand(async ({ config, postgresUrl, embedded }) => {
       const count = await exchangeKeyEncryptionKey(dataSource, kinds, exchange, async (tx, keys) => {
         // No server may have run this month.
         await ensurePartitions(dataSource, 'audit_log', 'month', new Date(), 0);
+        // On a connection of its own, to which the keys are still as they were.
+        const derivedKeys = await openDerivedKeys(config.keys, config.database.dataDir, dataSource);
+        const audit = new Audit(new SystemClock(), dataSource, new AuditChain(derivedKeys));
         const details = { keys, previous_kek_id: from?.kekId };
         await audit.record(tx, { action: 'kek.rotated', targetType: 'key', targetId: to.kekId, details });
       });
@@ -48,7 +55,7 @@ await runCommand(async ({ config, postgresUrl, embedded }) => {
       report(count, config.keys.keyEncryptionKey !== undefined);
     }
   } finally {
-    await Promise.all([postgres.close(), dataSource.destroy()]);
+    await dataSource.destroy();
   }
   await embedded?.stop();
 });

@@ -1,6 +1,7 @@
 /** What happened. Domain-event names without the `oauth.` in front. */
 export type AuditAction =
   | 'access.denied'
+  | 'audit.exported'
   | 'bootstrap.completed'
   | 'client.created'
   | 'client.updated'
@@ -27,7 +28,7 @@ export type AuditAction =
   | 'token.reused';
 
 /** What an entry is about; `targetId` is its public identifier. */
-export type AuditTargetType = 'client' | 'token' | 'refresh_family' | 'key' | 'scope' | 'route';
+export type AuditTargetType = 'client' | 'token' | 'refresh_family' | 'key' | 'scope' | 'route' | 'audit_log';
 
 /** Where a request came from. */
 export interface RequestOrigin {

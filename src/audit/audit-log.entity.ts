@@ -1,7 +1,13 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /** A row of the append-only audit log. Written by SQL only; the entity is for reading and for the drift test. */
 @Entity({ name: 'audit_log' })
+@Index('audit_log_occurred_at_id', ['occurredAt', 'id'])
+@Index('audit_log_actor_client_id', ['actorClientId', 'occurredAt', 'id'])
+@Index('audit_log_target_client', ['targetId', 'occurredAt', 'id'], { where: `target_type = 'client'` })
+@Index('audit_log_action', ['action', 'occurredAt', 'id'], { where: `action <> 'token.issued'` })
+@Index('audit_log_refused', ['occurredAt', 'id'], { where: 'NOT success' })
+@Index('audit_log_batch_id', ['batchId'], { where: 'batch_id IS NOT NULL' })
 export class AuditLogEntity {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'audit_log_pkey' })
   id: string;
@@ -38,4 +44,8 @@ export class AuditLogEntity {
 
   @Column('text', { nullable: true })
   error: string | null;
+
+  /** The batch of issued tokens that an entry belongs to; its digest is what the chain holds of it. */
+  @Column('uuid', { name: 'batch_id', nullable: true })
+  batchId: string | null;
 }

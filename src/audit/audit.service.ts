@@ -1,20 +1,23 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import { Clock } from '../clock/index.js';
-import { GroupCommit, Postgres } from '../database/index.js';
+import { Batches, GroupCommit, inTransaction } from '../database/index.js';
 import { newUuid } from '../identifiers/index.js';
 import { networkOf, TokenBuckets } from '../limits/index.js';
+import { AuditChain } from './audit-chain.js';
 import type { AuditEntry, AuditRefusal } from './audit-entry.js';
 import { RefusalFlood } from './refusal-flood.js';
+import { entryColumns, entryOf, type StoredEntry } from './stored-entry.js';
 
 const insertEntries = `
-  INSERT INTO audit_log (id, occurred_at, action, success, actor_client_id, target_type, target_id, ip_address,
+  INSERT INTO audit_log AS a (id, occurred_at, action, success, actor_client_id, target_type, target_id, ip_address,
     user_agent, request_id, details, error)
   SELECT e.id, to_timestamp(e.at / 1000.0), e.action, e.success, e.actor, e.target_type, e.target_id, e.ip, e.ua, e.request_id,
     e.details, e.error
   FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::text[], $8::inet[], $9::text[],
     $10::text[], $11::jsonb[], $12::text[])
-    AS e (id, at, action, success, actor, target_type, target_id, ip, ua, request_id, details, error)`;
+    AS e (id, at, action, success, actor, target_type, target_id, ip, ua, request_id, details, error)
+  RETURNING ${entryColumns('a')}`;
 
 type Row = readonly unknown[];
 
@@ -29,7 +32,7 @@ const maxTextLength = 256;
 
 /**
  * Writes the audit log: a success in the transaction of the change, so that neither exists without the other; a refusal on
- * its own, together with the refusals of the same moment.
+ * its own, together with the refusals of the same moment. Each is linked into the chain in the same transaction.
  */
 @Injectable()
 export class Audit implements OnModuleInit, OnApplicationShutdown {
@@ -41,13 +44,16 @@ export class Audit implements OnModuleInit, OnApplicationShutdown {
 
   constructor(
     @Inject(Clock) private readonly clock: Clock,
-    @Inject(Postgres) postgres: Postgres,
+    @Inject(DataSource) dataSource: DataSource,
+    @Inject(AuditChain) private readonly chain: AuditChain,
+    @Inject(Batches) batches?: Batches,
   ) {
     this.refusals = new GroupCommit({
       maxBatch: 256,
       maxQueued: 10_000,
+      measures: batches?.of('refusals'),
       commit: async (rows) => {
-        await postgres.query({ name: 'audit_refusals', text: insertEntries, values: columns(rows) });
+        await inTransaction(dataSource, (tx) => this.insert(tx, rows));
         return rows.map(() => undefined);
       },
     });
@@ -62,9 +68,13 @@ export class Audit implements OnModuleInit, OnApplicationShutdown {
     await this.summarise();
   }
 
-  /** Adds the entry of a change that succeeds when `tx` commits. */
+  /**
+   * Adds the entry of a change that succeeds when `tx` commits; if the entry cannot be written and linked, it does not.
+   *
+   * @param tx begun by `inTransaction`
+   */
   async record(tx: EntityManager, entry: AuditEntry): Promise<void> {
-    await tx.query(insertEntries, columns([this.row(entry, true, null)]));
+    await this.insert(tx, [this.row(entry, true, null)]);
   }
 
   /**
@@ -98,6 +108,14 @@ export class Audit implements OnModuleInit, OnApplicationShutdown {
 
   private async write(refusal: AuditRefusal): Promise<void> {
     await this.refusals.add(this.row(refusal, false, refusal.error));
+  }
+
+  private async insert(tx: EntityManager, rows: readonly Row[]): Promise<void> {
+    const stored = await tx.query<StoredEntry[]>(insertEntries, columns(rows));
+    this.chain.append(
+      tx,
+      stored.map((row) => ({ kind: 'entry', entry: entryOf(row) })),
+    );
   }
 
   private row(entry: AuditEntry, success: boolean, error: string | null): Row {

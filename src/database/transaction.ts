@@ -7,6 +7,22 @@ const answerWithinMs = 6_000;
 /** For work that nobody waits for. */
 export const unhurried = { withinMs: Infinity } as const;
 
+type Step = () => Promise<void>;
+
+const lastSteps = new WeakMap<EntityManager, Step[]>();
+
+/**
+ * Has `step` run when the work of the transaction `tx` is done, right before it commits: for what takes a lock that everybody
+ * wants. When it fails, nothing is committed.
+ *
+ * @throws Error when `tx` was not begun by {@link inTransaction}: a fault of the program
+ */
+export function beforeCommit(tx: EntityManager, step: Step): void {
+  const steps = lastSteps.get(tx);
+  if (steps === undefined) throw new Error('the transaction was not begun by inTransaction, or is over');
+  steps.push(step);
+}
+
 /**
  * Runs a use case in one transaction: everything `work` does through its `EntityManager` is committed together or not at all.
  *
@@ -20,10 +36,22 @@ export async function inTransaction<T>(
   { withinMs = answerWithinMs }: { readonly withinMs?: number } = {},
 ): Promise<T> {
   try {
-    const committed = dataSource.transaction('READ COMMITTED', work);
+    const committed = dataSource.transaction('READ COMMITTED', (tx) => withLastSteps(tx, work));
     return await (withinMs === Infinity ? committed : inTime(committed, withinMs));
   } catch (error) {
     throw asDatabaseError(error);
+  }
+}
+
+async function withLastSteps<T>(tx: EntityManager, work: (tx: EntityManager) => Promise<T>): Promise<T> {
+  const steps: Step[] = [];
+  lastSteps.set(tx, steps);
+  try {
+    const result = await work(tx);
+    for (const step of steps) await step();
+    return result;
+  } finally {
+    lastSteps.delete(tx);
   }
 }
 

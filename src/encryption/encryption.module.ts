@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { DatabaseConfig, KeyConfig } from '../config/index.js';
 import { DerivedKeys } from './derived-keys.js';
 import { KeyWrappers, loadKeyWrappers } from './key-wrappers.js';
-import { loadRootKey } from './root-key.js';
+import { deriveFrom } from './open-derived-keys.js';
 import { hasStoredKeys } from './stored-keys.js';
 
 /** Encryption at rest and derived keys, for every module that stores or checks a secret. Needs a migrated database. */
@@ -19,12 +19,7 @@ import { hasStoredKeys } from './stored-keys.js';
     {
       provide: DerivedKeys,
       inject: [DataSource, KeyWrappers],
-      useFactory: async (dataSource: DataSource, wrappers: KeyWrappers): Promise<DerivedKeys> => {
-        const rootKey = await loadRootKey(dataSource, wrappers);
-        const derivedKeys = new DerivedKeys(rootKey);
-        rootKey.fill(0);
-        return derivedKeys;
-      },
+      useFactory: deriveFrom,
     },
   ],
   exports: [KeyWrappers, DerivedKeys],

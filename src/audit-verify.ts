@@ -1,0 +1,163 @@
+import 'reflect-metadata';
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import type { DataSource } from 'typeorm';
+import {
+  auditKeys,
+  BadCheckpoint,
+  BadExport,
+  type ChainVerdict,
+  ChainVerifier,
+  type Checkpoint,
+  openChainExport,
+  readChainLine,
+  readCheckpoints,
+  verifyDatabase,
+} from './audit/index.js';
+import { runCommand, runWithoutDatabase, say } from './command.js';
+import type { Config } from './config/index.js';
+import { connect, createDataSource } from './database/index.js';
+import { DataKeyEntity, loadKeyWrappers, openDerivedKeys } from './encryption/index.js';
+
+const usage = `npm run audit:verify -- [--checkpoint FILE]... [--export FILE] [--json]
+
+Verifies the audit log of the database, or an export of its chain (export?format=ndjson&chain=true).
+
+  --checkpoint FILE  checkpoints that were kept outside the database (audit-checkpoints.jsonl); may be repeated
+  --export FILE      the export, in place of the database
+  --json             the result as JSON
+
+Exit code: 0 intact; 1 it could not be verified; 2 not intact; 64 wrong arguments; 78 wrong configuration.`;
+
+/** The log was altered. */
+const EX_BROKEN = 2;
+/** sysexits(3): wrong arguments. */
+const EX_USAGE = 64;
+
+interface Options {
+  readonly checkpoints: readonly string[];
+  readonly exportFile: string | undefined;
+  readonly json: boolean;
+}
+
+/** @throws Error for wrong arguments */
+function readOptions(): Options | 'help' {
+  const { values } = parseArgs({
+    args: process.argv.slice(2),
+    options: {
+      checkpoint: { type: 'string', multiple: true },
+      export: { type: 'string' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help === true) return 'help';
+  return { checkpoints: values.checkpoint ?? [], exportFile: values.export, json: values.json ?? false };
+}
+
+async function readAll(files: readonly string[], key: Buffer): Promise<Checkpoint[]> {
+  const found: Checkpoint[] = [];
+  for (const file of files) {
+    try {
+      found.push(...(await readCheckpoints(file, key)));
+    } catch (error) {
+      throw error instanceof BadCheckpoint ? new BadCheckpoint(`${file}: ${error.message}`) : error;
+    }
+  }
+  return found;
+}
+
+async function hasChain(dataSource: DataSource): Promise<boolean> {
+  const [row] = (await dataSource.query(
+    `SELECT to_regclass('audit_chain') IS NOT NULL AND to_regclass('data_keys') IS NOT NULL AS found`,
+  )) as [{ found: boolean }];
+  return row.found && (await dataSource.getRepository(DataKeyEntity).count()) > 0;
+}
+
+async function verifyStored(config: Config, postgresUrl: string, files: readonly string[]): Promise<ChainVerdict> {
+  const dataSource = createDataSource(postgresUrl, [DataKeyEntity]);
+  await connect(dataSource, () => say('waiting for the database'));
+  try {
+    if (!(await hasChain(dataSource))) throw new Error('the database holds no audit chain');
+    const keys = auditKeys(await openDerivedKeys(config.keys, config.database.dataDir, dataSource));
+    return await verifyDatabase(dataSource, keys.chain, await readAll(files, keys.checkpoint));
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+async function verifyExport(config: Config, exportFile: string, files: readonly string[]): Promise<ChainVerdict> {
+  const wrappers = await loadKeyWrappers(config.keys, config.database.dataDir, () => Promise.resolve(true));
+  let verifier: ChainVerifier | undefined;
+  let number = 0;
+  for await (const line of createInterface({ input: createReadStream(exportFile), crlfDelay: Infinity })) {
+    number += 1;
+    if (verifier === undefined) {
+      const keys = await openChainExport(line, wrappers);
+      verifier = new ChainVerifier(keys.chain, await readAll(files, keys.checkpoint));
+    } else {
+      verifier.add(readChainLine(line, number));
+    }
+  }
+  if (verifier === undefined) throw new BadExport('is empty');
+  return verifier.finish();
+}
+
+function report({ checkpoints, json }: Options, verdict: ChainVerdict): void {
+  const { intact, entries, head, broken } = verdict;
+  if (json) {
+    const where = broken === undefined ? {} : { broken_at: broken };
+    process.stdout.write(`${JSON.stringify({ intact, entries, head, ...where })}\n`);
+  } else if (broken === undefined) {
+    process.stdout.write(`intact: ${entries} entries, the chain ends at ${head.seq}\n`);
+  } else {
+    const place = broken.seq === null ? 'outside the chain' : `at ${broken.seq}`;
+    const entry = broken.id === null ? '' : `, entry ${broken.id}`;
+    process.stdout.write(`broken ${place}${entry}: ${broken.reason}\n`);
+  }
+  if (checkpoints.length === 0) say('without --checkpoint nothing tells whether the end of the log was cut off');
+}
+
+/** `npm run audit:verify`: whether the audit log is what it was when it was written (docs/audit.md). */
+async function verify(options: Options): Promise<number> {
+  let intact = false;
+  const finish = (verdict: ChainVerdict): void => {
+    report(options, verdict);
+    ({ intact } = verdict);
+  };
+  const { exportFile, checkpoints } = options;
+  if (exportFile === undefined) {
+    await runCommand(async ({ config, postgresUrl, embedded }) => {
+      finish(await verifyStored(config, postgresUrl, checkpoints).catch(explain));
+      await embedded?.stop();
+    });
+  } else {
+    await runWithoutDatabase(async (config) => {
+      finish(await verifyExport(config, exportFile, checkpoints).catch(explain));
+    });
+  }
+  return intact ? 0 : EX_BROKEN;
+}
+
+/** What somebody has put into a file is a finding; that a file cannot be read is not. */
+function explain(error: unknown): ChainVerdict {
+  if (!(error instanceof BadExport || error instanceof BadCheckpoint)) throw error;
+  const broken = { seq: null, id: null, reason: error.message };
+  return { intact: false, entries: 0, tokenEntries: 0, entriesBefore: 0, head: { seq: 0, mac: '' }, broken };
+}
+
+async function run(): Promise<number> {
+  let options: Options | 'help';
+  try {
+    options = readOptions();
+  } catch (error) {
+    say(`${error instanceof Error ? error.message : 'wrong arguments'}\n\n${usage}`);
+    return EX_USAGE;
+  }
+  if (options !== 'help') return verify(options);
+  process.stdout.write(`${usage}\n`);
+  return 0;
+}
+
+process.exit(await run());
