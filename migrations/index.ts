@@ -6,6 +6,8 @@ import { AccessTokens1795219204000 } from './1795219204000-access-tokens.js';
 import { Outbox1795219205000 } from './1795219205000-outbox.js';
 import { TokenLife1795219206000 } from './1795219206000-token-life.js';
 import { KeyLife1795219207000 } from './1795219207000-key-life.js';
+import { AuditChain1795219208000 } from './1795219208000-audit-chain.js';
+import { Statistics1795219209000 } from './1795219209000-statistics.js';
 
 /** Every migration in the order it runs. A released migration is never edited. */
 export const migrations = [
@@ -17,4 +19,6 @@ export const migrations = [
   Outbox1795219205000,
   TokenLife1795219206000,
   KeyLife1795219207000,
+  AuditChain1795219208000,
+  Statistics1795219209000,
 ];

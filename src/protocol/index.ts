@@ -1,5 +1,6 @@
 /** The one entry of `protocol/`: what the specifications say, as pure functions and types. */
 export { type BearerChallenge, bearerChallenge, type DpopChallenge, dpopChallenge } from './bearer.js';
+export { parseDateTime } from './date-time.js';
 export { isNotModified } from './entity-tag.js';
 export { type Form, isFormMediaType, parseForm, singleParameter } from './form.js';
 export { formatSecret, formatSecretId, type ParsedSecret, parseSecret, type SecretKind } from './generated-secret.js';

@@ -1,3 +1,5 @@
+import { canonicalJson, type IssuedTokenEntry, issuedTokensDigest } from '../audit/index.js';
+import { newUuid } from '../identifiers/index.js';
 import type { AccessTokenRecord } from './access-token-record.js';
 import type { TokenTerms } from './token-terms.js';
 
@@ -7,15 +9,24 @@ interface TermsColumns {
   readonly scope: string;
   readonly audience: string;
   readonly details: string;
+  /** The details as the digest of the batch takes them. */
+  readonly canonicalDetails: string;
 }
 
 const columnsOfTerms = new WeakMap<TokenTerms, TermsColumns>();
 
 /**
  * The columns of a batch as PostgreSQL array literals, built while walking the batch once: what its tokens share is sent once
- * per context, and the driver has nothing left to serialise.
+ * per context, and the driver has nothing left to serialise. Behind them, the number of contexts, and what the audit chain
+ * needs: an identifier of the batch, its size and its digest (security.md D12).
  */
-export function batchColumns(records: readonly AccessTokenRecord[]): { contextOf: number[]; values: string[] } {
+export function batchColumns(records: readonly AccessTokenRecord[]): {
+  /** The context of each record. */
+  readonly contextOf: number[];
+  /** How many there are. */
+  readonly contexts: number;
+  readonly values: unknown[];
+} {
   const contexts = new Map<string, number>();
   const contextOf: number[] = [];
   const shared: string[][] = [];
@@ -42,7 +53,17 @@ export function batchColumns(records: readonly AccessTokenRecord[]): { contextOf
   }
   const sharedColumns = Array.from({ length: 11 }, (_, column) => shared.map((values) => values[column]).join(','));
   const columns = [...sharedColumns, jtis, hashes, issuedAts, requestIds, contextIds];
-  return { contextOf, values: columns.map((column) => `{${column}}`) };
+  const batchId = newUuid((records[0]?.issuedAt ?? 0) * 1_000);
+  const digest = issuedTokensDigest(records.map(issuedEntry));
+  return {
+    contextOf,
+    contexts: shared.length,
+    values: [...columns.map((column) => `{${column}}`), shared.length, batchId, records.length, digest],
+  };
+}
+
+function issuedEntry({ jti, issuedAt, terms, origin }: AccessTokenRecord): IssuedTokenEntry {
+  return { id: jti, issuedAt, actorClientId: terms.clientId, ...origin, details: termsColumns(terms).canonicalDetails };
 }
 
 function contextKey({ terms, kid, origin }: AccessTokenRecord): string {
@@ -71,11 +92,13 @@ function termsColumns(terms: TokenTerms): TermsColumns {
   if (known !== undefined) return known;
   const scope = terms.scope.join(' ');
   const audience = typeof terms.audience === 'string' ? [terms.audience] : terms.audience;
+  const details = { grant_type: terms.grantType, scope, aud: audience };
   const columns = {
     clientId: arrayElement(terms.clientId),
     scope: arrayElement(scope),
     audience: arrayElement(`{${audience.map(arrayElement).join(',')}}`),
-    details: arrayElement(JSON.stringify({ grant_type: terms.grantType, scope, aud: audience })),
+    details: arrayElement(JSON.stringify(details)),
+    canonicalDetails: canonicalJson(details),
   };
   columnsOfTerms.set(terms, columns);
   return columns;

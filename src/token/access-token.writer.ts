@@ -1,15 +1,17 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { GroupCommit, Postgres } from '../database/index.js';
+import { Batches, GroupCommit, Postgres } from '../database/index.js';
 import { batchColumns } from './access-token.batch.js';
 import type { AccessTokenRecord } from './access-token-record.js';
 
 /**
- * Stores a batch of tokens and their audit entries, each under the condition that what it was decided on still holds.
+ * Stores a batch of tokens, their audit entries, the digest by which the entries enter the audit chain, and their counts, under
+ * the condition that what each was decided on still holds: all of them or, where one is stale, none.
  *
  * `context` is what the tokens of a batch share: who asked, for what, from where, signed by which key. A context whose client
  * has another version by now, was disabled or deleted, whose registry has changed or whose key signs no longer – but for the
- * moment in which another takes over – finds no partner, and its tokens are not written. The audit entry has the token's own identifier.
+ * moment in which another takes over – finds no partner. The audit entry has the token's own identifier. The counts are rows
+ * of their own, so that no batch waits for another; they are added up later (`statistics/`).
  */
 const insertTokens = `
   WITH context AS MATERIALIZED (
@@ -27,6 +29,7 @@ const insertTokens = `
     FROM unnest($12::uuid[], $13::bytea[], $14::int8[], $15::text[], $16::int4[])
       AS i (jti, token_hash, issued_at, request_id, context)
     JOIN context USING (context)
+    WHERE (SELECT count(*) FROM context) = $17::int4
   ), tokens AS (
     INSERT INTO access_tokens (jti, expires_at, token_hash, client_id, client_epoch, kid, scope, aud, issued_at, ip_address,
       user_agent)
@@ -35,10 +38,18 @@ const insertTokens = `
     FROM live
   ), entries AS (
     INSERT INTO audit_log (id, occurred_at, action, success, actor_client_id, target_type, target_id, ip_address, user_agent,
-      request_id, details)
+      request_id, details, batch_id)
     SELECT jti, issued_at, 'token.issued', true, client_id, 'token', jti::text, ip_address, user_agent, request_id,
-      details
+      details, $18::uuid
     FROM live
+  ), batch AS (
+    INSERT INTO token_batches (id, entries, digest)
+    SELECT $18::uuid, $19::int4, $20::bytea WHERE (SELECT count(*) FROM context) = $17::int4
+  ), counts AS (
+    INSERT INTO token_count_changes (client_id, client_epoch, kid, issued_hour, expires_at, issued)
+    SELECT client_id, token_epoch, kid, date_trunc('hour', issued_at, 'UTC'), issued_at + lifetime, count(*)
+    FROM live
+    GROUP BY client_id, token_epoch, kid, issued_at, lifetime
   )
   SELECT context FROM context`;
 
@@ -51,12 +62,16 @@ export class AccessTokenWriter implements OnApplicationShutdown {
   private signing = 0;
   private readonly batches: GroupCommit<AccessTokenRecord, 'written' | 'stale'>;
 
-  constructor(@Inject(Postgres) private readonly postgres: Postgres) {
+  constructor(
+    @Inject(Postgres) private readonly postgres: Postgres,
+    @Inject(Batches) batches?: Batches,
+  ) {
     this.batches = new GroupCommit({
       maxBatch: 256,
       maxQueued: 5_000,
       expected: () => this.signing,
       maxWaitMs: gatherMs,
+      measures: batches?.of('tokens'),
       commit: (records) => this.commit(records),
     });
   }
@@ -73,7 +88,7 @@ export class AccessTokenWriter implements OnApplicationShutdown {
   }
 
   /**
-   * Stores the record of a token and its audit entry; resolves after the commit.
+   * Stores the record of a token, its audit entry and its count; resolves after the commit.
    *
    * @returns `stale` when the terms no longer hold; then nothing was written
    * @throws DatabaseUnavailable
@@ -83,7 +98,7 @@ export class AccessTokenWriter implements OnApplicationShutdown {
   }
 
   /**
-   * Stores the record and its audit entry in the transaction `tx`.
+   * Stores the record, its audit entry and its count in the transaction `tx`.
    *
    * @returns whether the terms still hold; if not, nothing was written
    */
@@ -97,9 +112,13 @@ export class AccessTokenWriter implements OnApplicationShutdown {
   }
 
   private async commit(records: readonly AccessTokenRecord[]): Promise<('written' | 'stale')[]> {
-    const { contextOf, values } = batchColumns(records);
+    const { contextOf, contexts, values } = batchColumns(records);
     const rows = await this.postgres.query<{ context: number }>({ name: 'insert_tokens', text: insertTokens, values });
+    if (rows.length === contexts) return records.map(() => 'written');
     const live = new Set(rows.map(({ context }) => context));
-    return contextOf.map((context) => (live.has(context) ? 'written' : 'stale'));
+    const good = records.filter((_, index) => live.has(contextOf[index] ?? -1));
+    // The digest was that of all: what is left is a batch of its own.
+    const outcomes = good.length === 0 ? [] : await this.commit(good);
+    return contextOf.map((context) => (live.has(context) ? (outcomes.shift() ?? 'stale') : 'stale'));
   }
 }

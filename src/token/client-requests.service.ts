@@ -20,6 +20,7 @@ import {
 } from '../protocol/index.js';
 import { SingleUse } from '../replay/index.js';
 import { type RegisteredScopes, ScopeRegistry } from '../scopes/index.js';
+import { RefusalCounts } from '../statistics/index.js';
 import type { WireRequest } from './wire-request.js';
 
 /** Clients that change faster than this many decisions can follow are asked to come again. */
@@ -70,6 +71,7 @@ export class ClientRequests {
     @Inject(SingleUse) private readonly singleUse: SingleUse,
     @Inject(Limits) private readonly limits: Limits,
     @Inject(Audit) private readonly audit: Audit,
+    @Inject(RefusalCounts) private readonly counts: RefusalCounts,
     @Inject(Clock) private readonly clock: Clock,
   ) {
     this.demandsHttps = server.issuer.startsWith('https:') && server.trustProxy.length > 0;
@@ -192,8 +194,17 @@ export class ClientRequests {
       details: { reason: answer.reason, ...answer.auditDetails, ...details },
       error: answer.code,
     };
-    if (answer.status === 429) this.audit.countRefusal(refusal);
-    else await this.audit.recordRefusal(refusal);
+    // Statistics are of the token endpoint alone (http-api.md "Fine print").
+    const counts = action === 'token.denied' ? this.counts : undefined;
+    if (answer.status === 429) {
+      this.audit.countRefusal(refusal);
+      counts?.countLater(answer.code);
+    } else {
+      // Both become durable at the same time; counting never fails.
+      const counted = counts?.count(answer.code);
+      await this.audit.recordRefusal(refusal);
+      await counted;
+    }
     return answer;
   }
 }

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { GroupCommit, Postgres } from '../database/index.js';
+import { Batches, GroupCommit, Postgres } from '../database/index.js';
 import { isUuid } from '../identifiers/index.js';
 
 /** A question about a token, and who asks. */
@@ -39,10 +39,14 @@ const selectAnswers = `
 export class TokenLookUps {
   private readonly reader: GroupCommit<TokenQuestion, TokenAnswer>;
 
-  constructor(@Inject(Postgres) private readonly postgres: Postgres) {
+  constructor(
+    @Inject(Postgres) private readonly postgres: Postgres,
+    @Inject(Batches) batches: Batches,
+  ) {
     this.reader = new GroupCommit({
       maxBatch: 256,
       maxQueued: 10_000,
+      measures: batches.of('look_ups'),
       commit: (questions) => this.answerAll(questions),
     });
   }

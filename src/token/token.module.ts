@@ -24,6 +24,7 @@ import { TokenListing } from './token-listing.service.js';
 import { TokenLookUps } from './token-look-ups.js';
 import { TokenPartitions } from './token-partitions.js';
 import { DatabaseTokenStatus } from './token-status.js';
+import { TokenTraffic } from './token-traffic.js';
 import { TokenController } from './token.controller.js';
 import { TokenRepository } from './token.repository.js';
 import { TokensController } from './tokens.controller.js';
@@ -53,6 +54,7 @@ import { TokensController } from './tokens.controller.js';
     TokenPartitions,
     TokenRepository,
     TokenRevocations,
+    TokenTraffic,
     { provide: TokenStatus, useClass: DatabaseTokenStatus },
   ],
   exports: [TokenStatus],

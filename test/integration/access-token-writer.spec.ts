@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { DataSource } from 'typeorm';
+import { canonicalJson, issuedTokensDigest } from '../../src/audit/index.js';
 import { createDataSource, ensurePartitions, Postgres } from '../../src/database/index.js';
 import type { AccessTokenRecord } from '../../src/token/access-token-record.js';
 import { AccessTokenWriter } from '../../src/token/access-token.writer.js';
@@ -196,6 +197,40 @@ describe('AccessTokenWriter', () => {
       expect((await tokensOf(clientId)).map(({ jti }) => jti)).toEqual(expected);
       expect((await entriesOf(clientId)).map(({ target_id }) => target_id)).toEqual(expected);
     }
+  });
+
+  it('D12: gives each commit one batch, whose digest is that of exactly the entries that were written', async () => {
+    const clientId = await addClient();
+    const [good, stale] = [termsFor(clientId), termsFor(clientId, { clientVersion: '4' })];
+    const batched = (records: AccessTokenRecord[]) => Promise.all(records.map((token) => writer.write(token)));
+    await batched([record(good), record(good)]);
+    await batched([record(good), record(stale), record(good, { kid: 'retiring' }), record(good, { kid: 'retired' })]);
+    await batched([record(stale)]);
+
+    const batches = await dataSource.query<{ entries: number; digest: Buffer; rows: Stored[] }[]>(
+      `SELECT b.entries, b.digest,
+         jsonb_agg(to_jsonb(a) || jsonb_build_object('at', extract(epoch FROM a.occurred_at)::int, 'ip', host(a.ip_address))) AS rows
+       FROM audit_log a JOIN token_batches b ON b.id = a.batch_id WHERE a.actor_client_id = $1
+       GROUP BY b.id, b.entries, b.digest, b.created_at ORDER BY b.id`,
+      [clientId],
+    );
+    expect(batches.map(({ entries }) => entries)).toEqual([2, 2]);
+    for (const { digest, rows } of batches) {
+      const entries = rows.map((row) => ({
+        id: row['id'] as string,
+        issuedAt: row['at'] as number,
+        actorClientId: clientId,
+        ipAddress: row['ip'] as string,
+        userAgent: row['user_agent'] as string,
+        requestId: row['request_id'] as string,
+        details: canonicalJson(row['details']),
+      }));
+      expect(issuedTokensDigest(entries)).toEqual(digest);
+    }
+    expect(
+      await dataSource.query(`SELECT 1 FROM token_batches b WHERE entries <>
+      (SELECT count(*) FROM audit_log a WHERE a.batch_id = b.id)`),
+    ).toEqual([]);
   });
 
   it('keeps apart what tokens of one batch do not share', async () => {

@@ -69,6 +69,25 @@ const rowsOfThatTime: Readonly<Record<string, readonly string[]>> = {
     `INSERT INTO signing_keys (kid, alg, status, public_jwk, activates_at) VALUES ('kid-2', 'RS256', 'pending', '{"kty":"RSA"}', now())`,
     `UPDATE signing_keys SET revoked_at = now() WHERE status = 'revoked'`,
   ],
+  AuditChain1795219208000: [
+    `INSERT INTO audit_log (id, occurred_at, action, success, batch_id) VALUES ('019a0000-0000-7000-8000-000000000005',
+       '2026-01-16', 'token.issued', true, '019a0000-0000-7000-8000-000000000006')`,
+    `INSERT INTO token_batches (id, entries, digest)
+     VALUES ('019a0000-0000-7000-8000-000000000006', 1, decode(repeat('ab', 32), 'hex'))`,
+    `INSERT INTO audit_chain (seq, kind, payload, prev, mac)
+     VALUES (1, 'origin', '{}', decode(repeat('00', 32), 'hex'), decode(repeat('cd', 32), 'hex'))`,
+    `UPDATE audit_chain_head SET seq = 1, mac = decode(repeat('cd', 32), 'hex')`,
+  ],
+  Statistics1795219209000: [
+    `INSERT INTO token_counts (expires_at, issued_hour, kid, issued, revoked)
+     VALUES ('2026-01-01T12:00Z', '2026-01-01T11:00Z', 'kid-1', 3, 1)`,
+    `INSERT INTO client_token_counts (client_id, client_epoch, expires_at, issued_hour, kid, issued, revoked)
+     VALUES ('billing', 2, '2026-01-01T12:00Z', '2026-01-01T11:00Z', 'kid-1', 3, 1)`,
+    `INSERT INTO token_hours (hour, issued, revoked) VALUES ('2026-01-01T11:00Z', 3, 0)`,
+    `INSERT INTO client_token_hours (hour, client_id, issued) VALUES ('2026-01-01T11:00Z', 'billing', 3)`,
+    `INSERT INTO client_token_days (day, client_id, issued) VALUES ('2026-01-01T00:00Z', 'billing', 3)`,
+    `INSERT INTO refused_request_hours (hour, error, shard, refused) VALUES ('2026-01-01T11:00Z', 'invalid_client', 7, 5)`,
+  ],
 };
 
 let database: TestDatabase;

@@ -1,8 +1,10 @@
 import { Controller, HttpCode, Inject, Post, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { Public } from '../../access/index.js';
+import { Documented } from '../../openapi/index.js';
 import { readTokenParameter } from '../../protocol/index.js';
 import { ClientRequests } from '../client-requests.service.js';
+import { revokeOwnToken } from '../oauth.documentation.js';
 import { ordinaryRequest } from '../wire-request.js';
 import { RevocationEndpoint } from './revocation.endpoint.js';
 
@@ -17,6 +19,7 @@ export class RevocationController {
   @Post('revoke')
   @Public()
   @HttpCode(200)
+  @Documented(revokeOwnToken)
   async revoke(@Req() wire: FastifyRequest): Promise<void> {
     const { request, rest } = await this.requests.read(
       ordinaryRequest(wire),

@@ -1,0 +1,118 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+
+/** Unexpired tokens by the second of their expiry. Counted by SQL only; the entities here are for the drift test. */
+@Entity({ name: 'token_counts' })
+export class TokenCountEntity {
+  @PrimaryColumn('timestamptz', { name: 'expires_at', primaryKeyConstraintName: 'token_counts_pkey' })
+  expiresAt: Date;
+
+  @PrimaryColumn('timestamptz', { name: 'issued_hour', primaryKeyConstraintName: 'token_counts_pkey' })
+  issuedHour: Date;
+
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'token_counts_pkey' })
+  kid: string;
+
+  @Column('bigint')
+  issued: string;
+
+  /** Those among them that were revoked one by one; what a cut of a client or key ends is not counted here. */
+  @Column('bigint')
+  revoked: string;
+}
+
+/** The same tokens by client and epoch. */
+@Entity({ name: 'client_token_counts' })
+@Index('client_token_counts_expires_at', ['expiresAt'])
+export class ClientTokenCountEntity {
+  @PrimaryColumn({
+    type: 'text',
+    name: 'client_id',
+    collation: 'C',
+    primaryKeyConstraintName: 'client_token_counts_pkey',
+  })
+  clientId: string;
+
+  @PrimaryColumn('bigint', { name: 'client_epoch', primaryKeyConstraintName: 'client_token_counts_pkey' })
+  clientEpoch: string;
+
+  @PrimaryColumn('timestamptz', { name: 'expires_at', primaryKeyConstraintName: 'client_token_counts_pkey' })
+  expiresAt: Date;
+
+  @PrimaryColumn('timestamptz', { name: 'issued_hour', primaryKeyConstraintName: 'client_token_counts_pkey' })
+  issuedHour: Date;
+
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'client_token_counts_pkey' })
+  kid: string;
+
+  @Column('bigint')
+  issued: string;
+
+  @Column('bigint')
+  revoked: string;
+}
+
+/** Tokens issued in an hour. */
+@Entity({ name: 'token_hours' })
+export class TokenHourEntity {
+  @PrimaryColumn('timestamptz', { primaryKeyConstraintName: 'token_hours_pkey' })
+  hour: Date;
+
+  @Column('bigint')
+  issued: string;
+
+  /** Those among them that were revoked, in whatever way, and would have expired by now. */
+  @Column('bigint')
+  revoked: string;
+}
+
+/** Tokens issued to a client in an hour. */
+@Entity({ name: 'client_token_hours' })
+export class ClientTokenHourEntity {
+  @PrimaryColumn('timestamptz', { primaryKeyConstraintName: 'client_token_hours_pkey' })
+  hour: Date;
+
+  @PrimaryColumn({
+    type: 'text',
+    name: 'client_id',
+    collation: 'C',
+    primaryKeyConstraintName: 'client_token_hours_pkey',
+  })
+  clientId: string;
+
+  @Column('bigint')
+  issued: string;
+}
+
+/** Tokens issued to a client on a day of UTC. */
+@Entity({ name: 'client_token_days' })
+export class ClientTokenDayEntity {
+  @PrimaryColumn('timestamptz', { primaryKeyConstraintName: 'client_token_days_pkey' })
+  day: Date;
+
+  @PrimaryColumn({
+    type: 'text',
+    name: 'client_id',
+    collation: 'C',
+    primaryKeyConstraintName: 'client_token_days_pkey',
+  })
+  clientId: string;
+
+  @Column('bigint')
+  issued: string;
+}
+
+/** Requests at the token endpoint refused in an hour. */
+@Entity({ name: 'refused_request_hours' })
+export class RefusedRequestHourEntity {
+  @PrimaryColumn('timestamptz', { primaryKeyConstraintName: 'refused_request_hours_pkey' })
+  hour: Date;
+
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'refused_request_hours_pkey' })
+  error: string;
+
+  @PrimaryColumn('smallint', { primaryKeyConstraintName: 'refused_request_hours_pkey' })
+  shard: number;
+
+  @Column('bigint')
+  refused: string;
+}

@@ -1,0 +1,149 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { Bucket } from './statistics-query.js';
+
+const dayMs = 86_400_000;
+
+/** Hours, half-open. */
+export interface Hours {
+  readonly from: Date;
+  readonly to: Date;
+}
+
+/** How many tokens were issued in some hours, and where they stand now: each is active, revoked or expired. */
+export interface TokenCount {
+  readonly issued: number;
+  readonly active: number;
+  readonly revoked: number;
+  readonly expired: number;
+}
+
+/** What happened in a bucket; `at` is its start, milliseconds since the epoch. */
+export interface BucketCount {
+  readonly at: number;
+  readonly issued: number;
+  readonly failed: number;
+}
+
+/**
+ * Tokens that had not expired a while ago are counted by the second of their expiry, so that it is known to the second which
+ * have; `token_count_changes` is what has not been added up yet. Their client's cuts are looked up from the side of the cuts:
+ * clients that were not cut cost nothing.
+ */
+const selectTokens = `
+  WITH changes AS MATERIALIZED (
+    SELECT client_id, client_epoch, kid, expires_at, issued, revoked FROM token_count_changes
+    WHERE issued_hour >= $1 AND issued_hour < $2
+  ), cuts AS MATERIALIZED (
+    -- No token lives longer than a day: an earlier cut ended none of those that are not settled yet.
+    SELECT client_id, client_epoch, cut_at FROM client_token_cuts
+    WHERE cut_at > least((SELECT min(expires_at) FROM token_counts), (SELECT min(expires_at) FROM changes)) - interval '1 day'
+  ), of_cut_clients AS (
+    -- By the index, however many other clients there are.
+    SELECT t.kid, t.expires_at, t.issued - t.revoked AS ended
+    FROM cuts c
+    CROSS JOIN LATERAL (
+      SELECT kid, expires_at, issued, revoked FROM client_token_counts
+      WHERE client_id = c.client_id AND client_epoch = c.client_epoch AND expires_at > c.cut_at
+        AND issued_hour >= $1 AND issued_hour < $2
+      OFFSET 0
+    ) t
+    UNION ALL
+    SELECT t.kid, t.expires_at, t.issued - t.revoked
+    FROM cuts c
+    JOIN changes t ON t.client_id = c.client_id AND t.client_epoch = c.client_epoch AND t.expires_at > c.cut_at
+  ), unsettled AS (
+    SELECT t.expires_at, t.issued, CASE WHEN k.revoked_at < t.expires_at THEN t.issued ELSE t.revoked END AS revoked
+    FROM (
+      SELECT kid, expires_at, issued, revoked FROM token_counts WHERE issued_hour >= $1 AND issued_hour < $2
+      UNION ALL
+      SELECT kid, expires_at, issued, revoked FROM changes
+    ) t
+    LEFT JOIN signing_keys k ON k.kid = t.kid
+    UNION ALL
+    SELECT t.expires_at, 0, t.ended
+    FROM of_cut_clients t
+    LEFT JOIN signing_keys k ON k.kid = t.kid
+    WHERE (k.revoked_at < t.expires_at) IS NOT TRUE
+  ), settled AS (
+    SELECT sum(issued) AS issued, sum(revoked) AS revoked FROM token_hours WHERE hour >= $1 AND hour < $2
+  )
+  SELECT
+    (coalesce((SELECT issued FROM settled), 0) + coalesce((SELECT sum(issued) FROM changes), 0))::float8 AS issued,
+    (coalesce((SELECT revoked FROM settled), 0) + coalesce(sum(revoked), 0))::float8 AS revoked,
+    coalesce(sum(issued - revoked) FILTER (WHERE expires_at > statement_timestamp()), 0)::float8 AS active
+  FROM unsettled`;
+
+const selectSeries = `
+  SELECT extract(epoch FROM date_trunc($3, hour, 'UTC'))::float8 * 1000 AS at,
+    sum(issued)::float8 AS issued, sum(failed)::float8 AS failed
+  FROM (
+    SELECT hour, issued, 0 AS failed FROM token_hours WHERE hour >= $1 AND hour < $2
+    UNION ALL
+    SELECT issued_hour, issued, 0 FROM token_count_changes WHERE issued_hour >= $1 AND issued_hour < $2
+    UNION ALL
+    SELECT hour, 0, refused FROM refused_request_hours WHERE hour >= $1 AND hour < $2
+  ) counted
+  GROUP BY 1`;
+
+/** Whole days of the range, from $4 until $5, are read as days. */
+const selectTopClients = `
+  SELECT client_id, sum(issued)::float8 AS issued
+  FROM (
+    SELECT client_id, issued FROM client_token_hours WHERE hour >= $1 AND hour < $4
+    UNION ALL
+    SELECT client_id, issued FROM client_token_days WHERE day >= $4 AND day < $5
+    UNION ALL
+    SELECT client_id, issued FROM client_token_hours WHERE hour >= $5 AND hour < $2
+    UNION ALL
+    SELECT client_id, issued FROM token_count_changes WHERE issued_hour >= $1 AND issued_hour < $2
+  ) counted
+  GROUP BY client_id HAVING sum(issued) > 0
+  ORDER BY sum(issued) DESC, client_id LIMIT $3`;
+
+const selectErrors = `
+  SELECT error, sum(refused)::float8 AS refused FROM refused_request_hours WHERE hour >= $1 AND hour < $2
+  GROUP BY error ORDER BY sum(refused) DESC, error`;
+
+/** Reads the counters. What is read in one transaction of one snapshot fits together. */
+@Injectable()
+export class StatisticsRepository {
+  /** How many clients there are in each status; deleted ones are no clients. */
+  async clients(tx: EntityManager): Promise<{ readonly active: number; readonly disabled: number }> {
+    const rows = await tx.query<{ status: string; clients: number }[]>(
+      'SELECT status, sum(change)::float8 AS clients FROM client_count_changes GROUP BY status',
+    );
+    const counts = new Map(rows.map(({ status, clients }) => [status, clients]));
+    return { active: counts.get('active') ?? 0, disabled: counts.get('disabled') ?? 0 };
+  }
+
+  /** Tokens that were issued in these hours. */
+  async tokens(tx: EntityManager, { from, to }: Hours): Promise<TokenCount> {
+    const [row] = await tx.query<{ issued: number; revoked: number; active: number }[]>(selectTokens, [from, to]);
+    const { issued = 0, revoked = 0, active = 0 } = row ?? {};
+    return { issued, active, revoked, expired: issued - active - revoked };
+  }
+
+  /** Tokens issued and requests refused, by bucket; buckets in which nothing happened are left out. */
+  series(tx: EntityManager, { from, to }: Hours, bucket: Bucket): Promise<BucketCount[]> {
+    return tx.query<BucketCount[]>(selectSeries, [from, to, bucket]);
+  }
+
+  /** The clients that got most tokens. */
+  topClients(
+    tx: EntityManager,
+    { from, to }: Hours,
+    limit: number,
+  ): Promise<{ readonly client_id: string; readonly issued: number }[]> {
+    const firstDay = Math.min(Math.ceil(from.getTime() / dayMs) * dayMs, to.getTime());
+    const endOfDays = Math.max(firstDay, Math.floor(to.getTime() / dayMs) * dayMs);
+    const values = [from, to, limit, new Date(firstDay), new Date(endOfDays)];
+    return tx.query<{ client_id: string; issued: number }[]>(selectTopClients, values);
+  }
+
+  /** Refused requests by the `error` that they were answered with, most frequent first. */
+  async errors(tx: EntityManager, { from, to }: Hours): Promise<Readonly<Record<string, number>>> {
+    const rows = await tx.query<{ error: string; refused: number }[]>(selectErrors, [from, to]);
+    return Object.fromEntries(rows.map(({ error, refused }) => [error, refused]));
+  }
+}
