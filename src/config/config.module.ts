@@ -1,5 +1,6 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import {
+  ApiDocsConfig,
   BootstrapConfig,
   ClientCertificateConfig,
   type Config,
@@ -25,6 +26,7 @@ export class ConfigModule {
       { provide: TokenConfig, useValue: config.tokens },
       { provide: BootstrapConfig, useValue: config.bootstrap },
       { provide: EventConfig, useValue: config.events },
+      { provide: ApiDocsConfig, useValue: config.apiDocs },
     ];
     return { module: ConfigModule, providers: slices, exports: slices.map(({ provide }) => provide) };
   }

@@ -63,6 +63,11 @@ export abstract class EventConfig {
   readonly retryBackoffSeconds: readonly number[];
 }
 
+/** What describes the API: `/openapi.json` and `/docs`. */
+export abstract class ApiDocsConfig {
+  readonly served: boolean;
+}
+
 /** Everything that the environment says, checked. */
 export interface Config {
   readonly server: ServerConfig;
@@ -73,5 +78,7 @@ export interface Config {
   readonly tokens: TokenConfig;
   readonly bootstrap: BootstrapConfig;
   readonly events: EventConfig;
+  readonly apiDocs: ApiDocsConfig;
+  /** Server processes of one start, 1 to 64. */
   readonly webConcurrency: number;
 }

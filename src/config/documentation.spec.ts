@@ -33,6 +33,7 @@ const written: Record<Variable, (config: Config) => string | undefined> = {
   WEB_CONCURRENCY: ({ webConcurrency }) => String(webConcurrency),
   TRUST_PROXY: ({ server }) => (server.trustProxy.length === 0 ? undefined : server.trustProxy.join(',')),
   TLS_CLIENT_CA_FILE: ({ clientCertificates }) => clientCertificates.authorities?.join(','),
+  API_DOCS: ({ apiDocs }) => String(apiDocs.served),
   LOG_LEVEL: ({ server }) => server.logLevel,
   // Without a place in the configuration: it decides whether there is one.
   STRICT: () => (startsWithAWarning() ? '0' : '1'),

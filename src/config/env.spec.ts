@@ -62,6 +62,7 @@ describe('the defaults', () => {
       tokens: { accessTokenTtlSeconds: 600, dpopNonceRequired: false },
       bootstrap: { clientId: undefined, clientSecret: undefined },
       events: { targetNetworks: ['127.0.0.0/8', '::1/128'], retryBackoffSeconds: [1, 2, 4] },
+      apiDocs: { served: true },
       webConcurrency: 1,
     });
     expect(warnings).toEqual([]);
@@ -114,6 +115,7 @@ describe('what is set', () => {
     WEB_CONCURRENCY: '1',
     TRUST_PROXY: '10.1.0.0/16,::1',
     TLS_CLIENT_CA_FILE: authorityFile,
+    API_DOCS: 'false',
     LOG_LEVEL: 'debug',
     STRICT: '1',
   } satisfies Record<(typeof environmentVariables)[number], string>;
@@ -136,6 +138,7 @@ describe('what is set', () => {
     expect(config.keys.previousKeyEncryptionKey?.reveal().toString('base64')).toBe(previousKey);
     expect(config.keys).toMatchObject({ signingAlg: 'ES256', rotationDays: 0 });
     expect(config.tokens).toEqual({ accessTokenTtlSeconds: 300, dpopNonceRequired: true });
+    expect(config.apiDocs.served).toBe(false);
     expect(config.bootstrap.clientId).toBe('operator');
     expect(config.bootstrap.clientSecret?.reveal()).toBe(secret);
     expect(config.events).toEqual({
@@ -276,7 +279,7 @@ describe('values that stop the start', () => {
     ['C-17', 'ACCESS_TOKEN_TTL_SECONDS', ['59', '86401', '-600', '10m', '600.5', '1e3']],
     ['C-17', 'KEY_ROTATION_DAYS', ['-1', '3651', 'ninety', '1.5']],
     ['C-17', 'PORT', ['70000', '65536', '-1', 'abc', '0x50', '3000,3001']],
-    ['contract', 'WEB_CONCURRENCY', ['0', '2', '65', 'auto']],
+    ['contract', 'WEB_CONCURRENCY', ['0', '65', '2.5', 'auto']],
     ['contract', 'SIGNING_ALG', ['none', 'HS256', 'rs256', 'RS512']],
     ['contract', 'EVENT_RETRY_BACKOFF_SECONDS', ['0', '1,-2', '1;2', '1,2,', 'soon']],
     [

@@ -61,6 +61,7 @@ export class Environment {
   @Conforms(integerBetween(1, 64)) WEB_CONCURRENCY?: string;
   @Conforms(networksRule) TRUST_PROXY?: string;
   @Conforms(authoritiesRule) TLS_CLIENT_CA_FILE?: string;
+  @Conforms(oneOf('true', 'false')) API_DOCS?: string;
   @Conforms(oneOf('debug', 'info', 'warn', 'error', 'silent')) LOG_LEVEL?: string;
   @Conforms(oneOf('0', '1')) STRICT?: string;
 }
@@ -86,6 +87,7 @@ export const environmentVariables = [
   'WEB_CONCURRENCY',
   'TRUST_PROXY',
   'TLS_CLIENT_CA_FILE',
+  'API_DOCS',
   'LOG_LEVEL',
   'STRICT',
 ] as const satisfies readonly (keyof Environment)[];
@@ -162,16 +164,6 @@ function combinationFaults(environment: Environment): ConfigurationFault[] {
   }
   if (environment.BOOTSTRAP_CLIENT_SECRET !== undefined && environment.BOOTSTRAP_CLIENT_ID === undefined) {
     faults.push({ variable: 'BOOTSTRAP_CLIENT_ID', message: 'is required with BOOTSTRAP_CLIENT_SECRET' });
-  }
-  if (
-    environment.WEB_CONCURRENCY !== undefined &&
-    /^\d+$/.test(environment.WEB_CONCURRENCY) &&
-    Number(environment.WEB_CONCURRENCY) > 1
-  ) {
-    faults.push({
-      variable: 'WEB_CONCURRENCY',
-      message: 'only 1 is available in this version; start several servers instead',
-    });
   }
   if (environment.PORT === '0' && environment.ISSUER === undefined) {
     faults.push({ variable: 'ISSUER', message: 'is required with PORT=0' });
@@ -254,6 +246,7 @@ function configOf(environment: Environment): Config {
       targetNetworks: targetNetworksOf(environment),
       retryBackoffSeconds: listOf(environment.EVENT_RETRY_BACKOFF_SECONDS ?? '1,2,4').map(Number),
     },
+    apiDocs: { served: environment.API_DOCS !== 'false' },
     webConcurrency: Number(environment.WEB_CONCURRENCY ?? 1),
   };
 }

@@ -1,4 +1,5 @@
 export {
+  ApiDocsConfig,
   BootstrapConfig,
   ClientCertificateConfig,
   type Config,
