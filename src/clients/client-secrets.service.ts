@@ -17,7 +17,7 @@ export interface RegeneratedSecret extends NewClientSecret {
   readonly previousSecretsExpireAt: Date | null;
 }
 
-const maxLiveSecrets = 10;
+export const maxLiveSecrets = 10;
 
 /** The use cases on the secrets of a client. Writers of one client take turns, held by the lock on its row. */
 @Injectable()

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { GroupCommit, Postgres } from '../../database/index.js';
+import { Batches, GroupCommit, Postgres } from '../../database/index.js';
 import { type Cidr, parseCidr } from '../../protocol/index.js';
 import type { Jwks } from '../client.js';
 import type { ClientSnapshot, SecretSnapshot, TlsSubject } from './client-snapshot.js';
@@ -59,11 +59,12 @@ export class ClientSnapshots {
   private readonly snapshots = new Map<string, ClientSnapshot>();
   private readonly reader: GroupCommit<string, ClientSnapshot | undefined>;
 
-  constructor(@Inject(Postgres) postgres: Postgres) {
+  constructor(@Inject(Postgres) postgres: Postgres, @Inject(Batches) batches?: Batches) {
     // Reads are gathered like commits are: the look-ups of one moment are one query, begun after each of them was asked for.
     this.reader = new GroupCommit({
       maxBatch: 256,
       maxQueued: 10_000,
+      measures: batches?.of('clients'),
       commit: async (clientIds) => {
         const values = [[...new Set(clientIds)]];
         const rows = await postgres.query<Row>({ name: 'client_snapshots', text: selectSnapshots, values });

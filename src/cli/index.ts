@@ -1,0 +1,4 @@
+export type { NewAdministratorOptions } from './database-commands.js';
+export { CommandFailure } from './failure.js';
+export { runCommandLine } from './program.js';
+export { PrivateFile } from './secret-file.js';

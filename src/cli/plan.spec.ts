@@ -1,0 +1,105 @@
+import { parseDeclaration } from './declaration.js';
+import { CommandFailure } from './failure.js';
+import { declarationOf, planOf } from './plan.js';
+
+const shop = {
+  client_id: 'shop',
+  client_name: 'Shop',
+  description: null,
+  status: 'active',
+  grant_types: ['client_credentials'],
+  token_endpoint_auth_method: 'client_secret_basic',
+  scope: 'orders:read orders:write',
+  audience: ['https://a.example', 'https://b.example'],
+  refresh_token_grace_seconds: 0,
+  dpop_bound_access_tokens: false,
+  rate_limit_per_minute: 60,
+  metadata: { team: 'a', tier: '1' },
+  secrets: [{ secret_id: 'x' }],
+  created_at: '2026-01-01T00:00:00Z',
+};
+const present = {
+  scopes: [
+    { name: 'orders:read', description: 'Read orders' },
+    { name: 'admin:full', description: '' },
+  ],
+  clients: [shop],
+};
+
+function plan(text: string) {
+  return planOf(parseDeclaration(text, 'signet.yaml'), present);
+}
+
+describe('a plan', () => {
+  it('is empty for what is as it was declared, in whatever order', () => {
+    const text = `
+      scopes: [{ name: orders:read, description: Read orders }]
+      clients:
+        - client_id: shop
+          scope: orders:write orders:read
+          audience: [https://b.example, https://a.example]
+          description: null
+          grant_types: null
+          metadata: { tier: "1", team: a }`;
+    expect(plan(text)).toEqual([]);
+  });
+
+  it('is empty for what was exported', () => {
+    const declared = declarationOf(present);
+    expect(declared).toEqual({
+      scopes: [{ name: 'orders:read', description: 'Read orders' }],
+      clients: [
+        {
+          client_id: 'shop',
+          client_name: 'Shop',
+          scope: 'orders:read orders:write',
+          audience: ['https://a.example', 'https://b.example'],
+          rate_limit_per_minute: 60,
+          metadata: { team: 'a', tier: '1' },
+        },
+      ],
+    });
+    expect(plan(JSON.stringify(declared))).toEqual([]);
+  });
+
+  it('creates, changes member by member, and shows what was not declared', () => {
+    const text = `
+      scopes: [{ name: orders:write }]
+      clients:
+        - { client_id: worker, client_name: Worker }
+        - { client_id: shop, client_name: Store, rate_limit_per_minute: null, metadata: { team: b } }`;
+    expect(plan(text)).toEqual([
+      { action: 'create', kind: 'scope', name: 'orders:write', members: {}, before: {} },
+      { action: 'create', kind: 'client', name: 'worker', members: { client_name: 'Worker' }, before: {} },
+      {
+        action: 'update',
+        kind: 'client',
+        name: 'shop',
+        members: { client_name: 'Store', rate_limit_per_minute: null, metadata: { team: 'b', tier: null } },
+        before: { client_name: 'Shop', rate_limit_per_minute: 60, metadata: { team: 'a', tier: '1' } },
+      },
+      { action: 'extra', kind: 'scope', name: 'orders:read', members: {}, before: {} },
+    ]);
+    expect(plan('')).toHaveLength(2);
+  });
+});
+
+describe('a declaration', () => {
+  it.each([
+    ['a: [', 'is no YAML'],
+    ['clints: []', '/clints: is not known'],
+    ['- a', 'must be a mapping'],
+    ['clients: {}', '/clients: must be a list'],
+    ['clients: [{ client_name: x }]', '/clients/0/client_id: is required'],
+    ['clients: [{ client_id: abc }, { client_id: abc }]', 'abc is there twice'],
+    ['clients: [{ client_id: abc, client_id: def }]', 'is no YAML'],
+    ['scopes: [{ name: x, descripton: y }]', '/scopes/0/descripton: is not known'],
+    ['scopes: [{ name: x, description: 1 }]', '/scopes/0/description: must be text'],
+    ['clients: [{ client_id: abc, client_secret: canary }]', '/clients/0/client_secret: secrets do not belong'],
+  ])('is not %s', (text, message) => {
+    const read = () => parseDeclaration(text, 'signet.yaml');
+    expect(read).toThrow(CommandFailure);
+    expect(read).toThrow(message);
+    expect(read).not.toThrow('canary');
+  });
+});
