@@ -7,21 +7,31 @@
 const modules = {
   protocol: [],
   clock: [],
+  cli: [],
+  cluster: [],
+  diagnosis: ['config', 'database', 'encryption', 'keys'],
+  measurements: [],
   identifiers: ['protocol'],
   config: ['protocol'],
-  database: ['config'],
-  queue: ['database', 'protocol'],
-  http: ['database', 'protocol'],
+  database: ['config', 'measurements'],
+  queue: ['database', 'measurements', 'protocol'],
+  http: ['database', 'measurements', 'protocol'],
   encryption: ['config', 'database'],
   limits: ['clock'],
-  audit: ['clock', 'database', 'identifiers', 'limits', 'queue'],
-  outbox: ['clock', 'config', 'database', 'identifiers'],
+  audit: ['clock', 'config', 'database', 'encryption', 'identifiers', 'limits', 'queue'],
+  outbox: ['clock', 'config', 'database', 'identifiers', 'measurements'],
   replay: ['database', 'queue'],
   egress: ['clock', 'config', 'protocol'],
   binding: ['clock', 'config', 'database', 'encryption', 'protocol', 'replay'],
   access: ['audit', 'binding', 'config', 'http', 'protocol'],
-  keys: ['access', 'audit', 'clock', 'config', 'database', 'encryption', 'http', 'outbox', 'protocol', 'queue'],
-  scopes: ['access', 'audit', 'config', 'database', 'encryption', 'http', 'protocol'],
+  openapi: ['access', 'config', 'http', 'protocol'],
+  'audit-log': ['access', 'audit', 'database', 'encryption', 'http', 'openapi', 'protocol'],
+  statistics: ['access', 'audit', 'clock', 'database', 'http', 'openapi', 'protocol', 'queue'],
+  keys: [
+    ...['access', 'audit', 'clock', 'config', 'database', 'encryption', 'http', 'openapi', 'outbox', 'protocol'],
+    ...['measurements', 'queue'],
+  ],
+  scopes: ['access', 'audit', 'config', 'database', 'encryption', 'http', 'measurements', 'openapi', 'protocol'],
   clients: [
     ...[
       'access',
@@ -36,7 +46,7 @@ const modules = {
       'outbox',
       'protocol',
     ],
-    ...['queue', 'replay', 'scopes'],
+    ...['openapi', 'queue', 'replay', 'scopes'],
   ],
   token: [
     ...[
@@ -53,9 +63,10 @@ const modules = {
       'limits',
       'protocol',
     ],
-    ...['encryption', 'outbox', 'queue', 'replay', 'scopes'],
+    ...['encryption', 'measurements', 'openapi', 'outbox', 'queue', 'replay', 'scopes', 'statistics'],
   ],
-  health: ['access', 'clock', 'database', 'keys', 'queue'],
+  metrics: ['access', 'measurements', 'openapi'],
+  health: ['access', 'clock', 'database', 'keys', 'openapi', 'queue'],
 };
 
 /** Modules inside a module, with an index.ts of their own. */

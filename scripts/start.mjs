@@ -1,6 +1,6 @@
-// `npm start`, `npm run migrate` and `npm run kek:rotate`: builds what is not built, or has changed since, and then becomes the
-// server, or the command that was named: no process in between, so that signals reach it and its exit code is the one that is
-// seen.
+// `npm start`, `npm run migrate`, `npm run kek:rotate` and `signet`: builds what is not built, or has changed since, and then
+// becomes the server, or the command that was named: no process in between, so that signals reach it and its exit code is the
+// one that is seen.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 
 const project = dirname(import.meta.dirname);
-const command = ['migrate', 'kek-rotate'].find((name) => name === process.argv[2]) ?? 'main';
+const command = ['migrate', 'kek-rotate', 'audit-verify', 'signet'].find((name) => name === process.argv[2]) ?? 'main';
 const entry = join(project, 'dist', 'src', `${command}.js`);
 const stamp = join(project, 'dist', '.build-stamp');
 const compiler = join(project, 'node_modules', '@nestjs', 'cli', 'bin', 'nest.js');
@@ -75,7 +75,8 @@ function isLeftBehind() {
 async function build() {
   const begin = new Date();
   process.stderr.write('Building Signet (only after a change) ...\n');
-  const child = spawn(process.execPath, [compiler, 'build'], { cwd: project, stdio: 'inherit' });
+  // The standard output belongs to the command.
+  const child = spawn(process.execPath, [compiler, 'build'], { cwd: project, stdio: ['inherit', 2, 2] });
   const stop = (signal) => child.kill(signal);
   process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', stop);
   const [code, signal] = await new Promise((resolve) => child.on('exit', (...how) => resolve(how)));
@@ -113,4 +114,6 @@ if (process.env.npm_lifecycle_event !== undefined) {
 delete Object.prototype.__proto__;
 // A process that forks itself must fork the server.
 process.argv[1] = entry;
+// A command finds its arguments where it would find them without us.
+if (command !== 'main') process.argv.splice(2, 1);
 await import(pathToFileURL(entry).href);

@@ -1,8 +1,15 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD } from '@nestjs/core';
 import type { DataSource } from 'typeorm';
-import { AccessGuard, AccessModule, AuditedRefusals } from './access/index.js';
-import { AuditLogEntity, AuditModule } from './audit/index.js';
+import { AccessGuard, AccessModule } from './access/index.js';
+import {
+  AuditChainEntity,
+  AuditChainHeadEntity,
+  AuditLogEntity,
+  AuditModule,
+  TokenBatchEntity,
+} from './audit/index.js';
+import { AuditLogModule } from './audit-log/index.js';
 import { BindingModule } from './binding/index.js';
 import { BootstrapEntity, ClientEntity, ClientSecretEntity, ClientsModule } from './clients/index.js';
 import { ClockModule } from './clock/index.js';
@@ -13,10 +20,23 @@ import { DataKeyEntity, EncryptionModule } from './encryption/index.js';
 import { HealthModule, SigningKeyStatus } from './health/index.js';
 import { ErrorFilter, HttpModule, type HttpParts, Refusals } from './http/index.js';
 import { KeyRing, KeysModule, SigningKeyEntity } from './keys/index.js';
+import { type Measurements, MeasurementsModule } from './measurements/index.js';
+import { MetricsModule } from './metrics/index.js';
+import { OpenApiModule } from './openapi/index.js';
 import { EventEntity, OutboxModule } from './outbox/index.js';
 import { QueueModule } from './queue/index.js';
 import { ReplayModule, SingleUseEntity } from './replay/index.js';
 import { ScopeEntity, ScopesModule } from './scopes/index.js';
+import {
+  ClientTokenCountEntity,
+  ClientTokenDayEntity,
+  ClientTokenHourEntity,
+  CountedRefusals,
+  RefusedRequestHourEntity,
+  StatisticsModule,
+  TokenCountEntity,
+  TokenHourEntity,
+} from './statistics/index.js';
 import {
   AccessTokenEntity,
   RefreshFamilyEntity,
@@ -28,29 +48,41 @@ import {
 /** Every entity; the data source needs them all. */
 export const entities = [
   AccessTokenEntity,
+  AuditChainEntity,
+  AuditChainHeadEntity,
   AuditLogEntity,
   BootstrapEntity,
   ClientEntity,
   ClientSecretEntity,
+  ClientTokenCountEntity,
+  ClientTokenDayEntity,
+  ClientTokenHourEntity,
   DataKeyEntity,
   EventEntity,
   RefreshFamilyEntity,
   RefreshFamilyTokenEntity,
   RefreshTokenEntity,
+  RefusedRequestHourEntity,
   ScopeEntity,
   SigningKeyEntity,
   SingleUseEntity,
+  TokenBatchEntity,
+  TokenCountEntity,
+  TokenHourEntity,
 ];
 
 /** What exists before Nest does. */
 export interface AppParts {
   readonly config: Config;
+  readonly measurements: Measurements;
   /** Connected and migrated. */
   readonly dataSource: DataSource;
   readonly postgres: Postgres;
   readonly postgresUrl: string;
   /** Prefix of the queues' keys; servers that share a Redis and nothing else need different ones. */
   readonly queuePrefix: string;
+  /** Resolves when this process, one of several of one start, is to run the scheduled jobs; absent: at once. */
+  readonly scheduledJobsTurn?: Promise<void> | undefined;
   readonly http: HttpParts;
 }
 
@@ -64,12 +96,14 @@ export class AppModule {
       imports: [
         ConfigModule.forRoot(config),
         ClockModule,
+        MeasurementsModule.forRoot(parts.measurements),
         HttpModule.forRoot(parts.http),
         DatabaseModule.forRoot(parts.dataSource, parts.postgres),
         QueueModule.forRoot({
           postgresUrl: parts.postgresUrl,
           redisUrl: config.queue.redisUrl?.reveal(),
           prefix: parts.queuePrefix,
+          scheduledJobsTurn: parts.scheduledJobsTurn,
         }),
         EncryptionModule,
         AuditModule,
@@ -81,6 +115,10 @@ export class AppModule {
         ScopesModule,
         ClientsModule,
         TokenModule,
+        AuditLogModule,
+        StatisticsModule,
+        MetricsModule,
+        OpenApiModule,
         { module: AccessModule, imports: [KeysModule, TokenModule] },
         {
           module: HealthModule,
@@ -95,7 +133,7 @@ export class AppModule {
         },
       ],
       providers: [
-        { provide: Refusals, useClass: AuditedRefusals },
+        { provide: Refusals, useClass: CountedRefusals },
         { provide: APP_FILTER, useClass: ErrorFilter },
         { provide: APP_GUARD, useClass: AccessGuard },
       ],

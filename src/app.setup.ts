@@ -4,7 +4,7 @@ import type { DataSource } from 'typeorm';
 import { AppModule, type AppParts, entities } from './app.module.js';
 import { Bootstrap, type BootstrapOutcome } from './clients/index.js';
 import type { Config } from './config/index.js';
-import { connect, createDataSource, migrate, Postgres } from './database/index.js';
+import { connect, connectionShare, createDataSource, migrate, Postgres } from './database/index.js';
 import { Readiness } from './health/index.js';
 import {
   AllowedMethods,
@@ -16,6 +16,8 @@ import {
   OpenAnswers,
   PreparedDocuments,
 } from './http/index.js';
+import { Measurements } from './measurements/index.js';
+import { ApiDocument } from './openapi/index.js';
 import { defaultQueuePrefix } from './queue/index.js';
 
 /** A server that answers. */
@@ -24,6 +26,8 @@ export interface RunningServer {
   /** Port that it listens on; differs from the configured one only for port 0. */
   readonly port: number;
   readonly bootstrap: BootstrapOutcome;
+  /** Hands over to other processes at the same address: takes no more connections, and ends each after its next answer. */
+  retire(): Promise<void>;
   /** Takes no more requests, finishes those in flight, flushes, closes the queue and the database. */
   close(): Promise<void>;
 }
@@ -36,29 +40,35 @@ export class CannotListen extends Error {
   }
 }
 
-/** Connections of the hot paths: one that commits tokens, and some that read. */
-const hotConnections = 4;
-
 /**
  * Migrates the database, builds the application on it and starts to listen. `main.ts` and the tests share it.
  *
  * @param postgresUrl the database to use, embedded or not
+ * @param scheduledJobsTurn resolves when this process, one of several, is to run the scheduled jobs
  * @throws ConfigurationError, CannotListen, or what PostgreSQL says
  */
 export async function startApp(
   config: Config,
   postgresUrl: string,
   queuePrefix = defaultQueuePrefix,
+  scheduledJobsTurn?: Promise<void>,
 ): Promise<RunningServer> {
-  const logger = createLogger(config.server.logLevel);
+  const share = connectionShare(config.webConcurrency);
+  const logger = createLogger(config.server.logLevel, config.webConcurrency > 1);
   const onPoolError = () => logger.warn({ context: 'database' }, 'a connection to the database was lost');
-  const dataSource = createDataSource(postgresUrl, entities, onPoolError);
+  const dataSource = createDataSource(postgresUrl, entities, onPoolError, share.typeOrm);
   await connect(dataSource, () => logger.warn({ context: 'database' }, 'waiting for the database'));
-  const postgres = new Postgres(postgresUrl, { max: hotConnections, onError: onPoolError });
+  const measurements = new Measurements((source, error) =>
+    logger.warn({ context: 'metrics', source, fault: error instanceof Error ? error.message : 'unknown' }, 'not read'),
+  );
+  const postgres = new Postgres(postgresUrl, { max: share.hot, onError: onPoolError });
   const closeDatabase = async () => void (await Promise.allSettled([postgres.close(), dataSource.destroy()]));
   try {
     await migrate(dataSource);
-    const app = await createApp({ config, dataSource, postgres, postgresUrl, queuePrefix }, logger);
+    const app = await createApp(
+      { config, measurements, dataSource, postgres, postgresUrl, queuePrefix, scheduledJobsTurn },
+      logger,
+    );
     return await listen(app, config, closeDatabase);
   } catch (error) {
     await closeDatabase();
@@ -78,7 +88,7 @@ async function createApp(
   const { issuer, trustProxy } = parts.config.server;
   return NestFactory.create<NestFastifyApplication>(
     AppModule.forRoot({ ...parts, http }),
-    createFastifyAdapter({ ...http, issuer, trustProxy, logger }),
+    createFastifyAdapter({ ...http, issuer, trustProxy, logger, measurements: parts.measurements }),
     { bodyParser: false, logger: new NestLogger(logger), abortOnError: false },
   );
 }
@@ -90,8 +100,10 @@ async function listen(
 ): Promise<RunningServer> {
   try {
     await app.init();
+    app.get(ApiDocument, { strict: false }).describe(app);
     const bootstrap = await app.get(Bootstrap).run();
     const answers = new OpenAnswers(app.getHttpServer());
+    answers.measure(app.get(Measurements));
     await app.listen(server.port, server.host).catch((error: unknown) => {
       throw new CannotListen(error);
     });
@@ -103,7 +115,7 @@ async function listen(
       await app.close();
       await closeDatabase();
     };
-    return { app, port, bootstrap, close };
+    return { app, port, bootstrap, retire: () => answers.retire(), close };
   } catch (error) {
     await app.close().catch(() => undefined);
     throw error;

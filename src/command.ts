@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { CannotListen } from './app.setup.js';
+import { WorkersEnded } from './cluster/index.js';
 import { type Config, ConfigurationError, loadConfig } from './config/index.js';
 import { type EmbeddedPostgres, EmbeddedPostgresError, startEmbeddedPostgres } from './database/embedded/index.js';
-import { isDatabaseUnavailable } from './database/index.js';
+import { isDatabaseUnavailable, serverConnections } from './database/index.js';
 
 /** sysexits(3): a fault of the configuration. */
 const EX_CONFIG = 78;
@@ -19,9 +20,11 @@ function readConfig(): Config {
   return config;
 }
 
-async function startDatabase(config: Config): Promise<{ url: string; embedded: EmbeddedPostgres | undefined }> {
+/** The database as the configuration has it: started, or joined, if it is the embedded one. */
+export async function startDatabase(config: Config): Promise<{ url: string; embedded: EmbeddedPostgres | undefined }> {
   if (config.database.url !== undefined) return { url: config.database.url.reveal(), embedded: undefined };
-  const embedded = await startEmbeddedPostgres({ dataDir: config.database.dataDir, log: say });
+  const settings = { max_connections: String(serverConnections(config.webConcurrency)) };
+  const embedded = await startEmbeddedPostgres({ dataDir: config.database.dataDir, log: say, settings });
   return { url: embedded.url, embedded };
 }
 
@@ -50,10 +53,24 @@ export async function runCommand(command: (surroundings: Surroundings) => Promis
       throw error;
     }
   } catch (error) {
-    const { lines, code } = explain(error);
-    for (const line of lines) say(line);
-    process.exit(code);
+    failWith(error);
   }
+}
+
+/** As {@link runCommand}, for a command that needs no database. */
+export async function runWithoutDatabase(command: (config: Config) => Promise<void>): Promise<void> {
+  try {
+    await command(readConfig());
+  } catch (error) {
+    failWith(error);
+  }
+}
+
+/** Ends this process, and says why: with code 78 for a fault of the configuration, else 1. */
+export function failWith(error: unknown): never {
+  const { lines, code } = explain(error);
+  for (const line of lines) say(line);
+  process.exit(code);
 }
 
 const listenFault = 'HOST: the server cannot listen at this address';
@@ -77,9 +94,12 @@ function codeOf(error: unknown): string {
 }
 
 /** What the operator reads when the start fails: the fault, never a stack that could hold a value. */
-function explain(error: unknown): { lines: string[]; code: number } {
+export function explain(error: unknown): { lines: string[]; code: number } {
   if (error instanceof ConfigurationError) {
     return { lines: error.faults.map(({ variable, message }) => `${variable}: ${message}`), code: EX_CONFIG };
+  }
+  if (error instanceof WorkersEnded) {
+    return { lines: error.explanation === undefined ? [] : [error.explanation], code: error.code };
   }
   if (error instanceof EmbeddedPostgresError) return { lines: [error.message], code: 1 };
   if (error instanceof CannotListen) return { lines: [listenFaults[codeOf(error.cause)] ?? listenFault], code: 1 };

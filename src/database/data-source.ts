@@ -7,11 +7,13 @@ type EntityClass = (new (...args: never[]) => object) | EntitySchema;
  * The TypeORM data source on `url`. It never changes the schema by itself: migrations are run by `migrate`.
  *
  * @param entities the entities of the modules that are used; none are needed to migrate
+ * @param poolSize most connections that it opens
  */
 export function createDataSource(
   url: string,
   entities: readonly EntityClass[] = [],
   onPoolError?: () => void,
+  poolSize = 10,
 ): DataSource {
   return new DataSource({
     type: 'postgres',
@@ -21,7 +23,7 @@ export function createDataSource(
     migrationsTableName: 'migrations',
     synchronize: false,
     logging: false,
-    poolSize: 10,
+    poolSize,
     connectTimeoutMS: 3_000,
     applicationName: 'signet',
     poolErrorHandler: onPoolError ?? (() => undefined),

@@ -1,5 +1,7 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { Batches } from './batch-measures.js';
+import { PoolMeasures } from './pool-measures.js';
 import { Postgres } from './postgres.js';
 
 /** Makes the two ways to PostgreSQL available everywhere. Whoever opened them closes them, after the application. */
@@ -13,8 +15,10 @@ export class DatabaseModule {
       providers: [
         { provide: DataSource, useValue: dataSource },
         { provide: Postgres, useValue: postgres },
+        Batches,
+        PoolMeasures,
       ],
-      exports: [DataSource, Postgres],
+      exports: [Batches, DataSource, Postgres],
     };
   }
 }

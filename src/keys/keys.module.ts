@@ -3,12 +3,14 @@ import { VerificationKeys } from '../access/index.js';
 import { KeyAutopilot } from './key-autopilot.js';
 import { KeyChanges } from './key-changes.js';
 import { KeyHolds } from './key-holds.js';
+import { KeyMeasures } from './key-measures.js';
 import { KeyRing } from './key-ring.js';
 import { KeyVault } from './key-vault.js';
 import { KeysAdminController } from './keys-admin.controller.js';
 import { KeysController } from './keys.controller.js';
 import { KeysService } from './keys.service.js';
 import { Signer } from './signer.js';
+import { SigningMeasures } from './signing-measures.js';
 import { SigningKeyRepository } from './signing-key.repository.js';
 
 /** Signing keys: made, encrypted at rest, published, used to sign, and replaced. */
@@ -18,7 +20,9 @@ import { SigningKeyRepository } from './signing-key.repository.js';
     SigningKeyRepository,
     KeyVault,
     KeyHolds,
+    SigningMeasures,
     KeyRing,
+    KeyMeasures,
     KeyChanges,
     KeyAutopilot,
     KeysService,

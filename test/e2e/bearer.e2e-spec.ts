@@ -78,7 +78,9 @@ function routes(): Route[] {
 
 function protectedRoutes(): { method: string; path: string; scope: string }[] {
   return routes().flatMap(({ method, path, rule }) =>
-    rule?.kind === 'scope' ? [{ method, path: path.replaceAll(/:\w+/g, 'nobody'), scope: rule.scope }] : [],
+    rule?.kind === 'scope' && rule.openToLoopback !== true
+      ? [{ method, path: path.replaceAll(/:\w+/g, 'nobody'), scope: rule.scope }]
+      : [],
   );
 }
 
@@ -127,12 +129,19 @@ describe('M-01 routes', () => {
       'GET /.well-known/jwks.json',
       'GET /.well-known/oauth-authorization-server',
       'GET /.well-known/openid-configuration',
+      'GET /docs',
+      'GET /docs/:file',
       'GET /health/live',
       'GET /health/ready',
       'GET /oauth/public-key',
+      'GET /openapi.json',
       'POST /oauth/introspect',
       'POST /oauth/revoke',
       'POST /oauth/token',
+    ]);
+    const local = all.filter(({ rule }) => rule?.kind === 'scope' && rule.openToLoopback === true);
+    expect(local).toEqual([
+      { method: 'GET', path: '/metrics', rule: { kind: 'scope', scope: 'admin:system', openToLoopback: true } },
     ]);
     for (const { path, rule } of all) {
       if (path.startsWith('/admin/oauth')) expect(rule).toEqual({ kind: 'scope', scope: 'admin:oauth' });

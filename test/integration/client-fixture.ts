@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import type { DataSource } from 'typeorm';
 import type { Caller } from '../../src/access/index.js';
 import { fullDataSource } from '../../src/app.setup.js';
-import { Audit } from '../../src/audit/index.js';
+import { Audit, AuditChain } from '../../src/audit/index.js';
 import { ClientJournal } from '../../src/clients/client-journal.js';
 import { ClientListingService } from '../../src/clients/client-listing.service.js';
 import { ClientLock } from '../../src/clients/client-lock.js';
@@ -57,7 +57,7 @@ export async function openProcess(url: string, clock: Clock = new SystemClock())
   await ensurePartitions(dataSource, 'audit_log', 'month', new Date(), 1);
   const postgres = new Postgres(url, { max: 4, onError: () => undefined });
   const keys = new DerivedKeys(Buffer.alloc(32, 7));
-  const audit = new Audit(new SystemClock(), postgres);
+  const audit = new Audit(new SystemClock(), dataSource, new AuditChain(keys));
   const repository = new ClientRepository();
   const server = { issuer: 'https://signet.example' } as ServerConfig;
   const lock = new ClientLock(repository, server);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import type { DataSource } from 'typeorm';
-import { Audit, AuditLogEntity } from '../../src/audit/index.js';
+import { Audit, AuditChain, AuditLogEntity } from '../../src/audit/index.js';
 import { Clock, SystemClock } from '../../src/clock/index.js';
 import { DatabaseConfig, KeyConfig, Secret, ServerConfig } from '../../src/config/index.js';
 import { createDataSource, DatabaseModule, ensurePartitions, migrate, Postgres } from '../../src/database/index.js';
@@ -10,6 +10,7 @@ import { DataKeyEntity, DerivedKeys, EncryptionModule } from '../../src/encrypti
 import { AllowedMethods, FastLane, HttpModule, PreparedDocuments } from '../../src/http/index.js';
 import { KeyAutopilot, KeyRing, type SigningAlg, SigningKeyEntity, KeysModule } from '../../src/keys/index.js';
 import { KeysService } from '../../src/keys/keys.service.js';
+import { Measurements, MeasurementsModule } from '../../src/measurements/index.js';
 import { OutboxModule } from '../../src/outbox/index.js';
 import { type ScheduledJob, ScheduledJobs } from '../../src/queue/index.js';
 import {
@@ -51,6 +52,7 @@ class SurroundingsModule {
       module: SurroundingsModule,
       providers: [
         Audit,
+        AuditChain,
         { provide: Clock, useClass: SystemClock },
         { provide: KeyConfig, useValue: keys },
         { provide: DatabaseConfig, useValue: database },
@@ -82,6 +84,7 @@ function keyModules(
       preparedDocuments: new PreparedDocuments(),
       fastLane: new FastLane(),
     }),
+    MeasurementsModule.forRoot(new Measurements()),
     DatabaseModule.forRoot(dataSource, postgres),
     { module: EncryptionModule },
     { module: OutboxModule },

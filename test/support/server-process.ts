@@ -20,7 +20,8 @@ export interface ServerProcessOptions {
   /** Its working directory; what the environment leaves out is taken from there. */
   readonly cwd: string;
   /** Which program; the server, unless it is named. */
-  readonly program?: 'main' | 'migrate' | 'kek-rotate';
+  readonly program?: 'main' | 'migrate' | 'kek-rotate' | 'audit-verify' | 'signet';
+  readonly args?: readonly string[];
 }
 
 /**
@@ -64,14 +65,18 @@ export class ServerProcess {
   private readonly child: ChildProcess;
   private readonly port: string;
 
-  constructor(entry: string, { env, cwd }: ServerProcessOptions) {
+  constructor(entry: string, { env, cwd, args = [] }: ServerProcessOptions) {
     const { PATH = '', HOME = '' } = process.env;
     this.port = env['PORT'] ?? '3000';
-    this.child = spawn(process.execPath, ['--disable-proto=delete', '--max-semi-space-size=8', '--heap-growing-percent=50', entry], {
-      cwd,
-      env: { PATH, HOME, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    this.child = spawn(
+      process.execPath,
+      ['--disable-proto=delete', '--max-semi-space-size=8', '--heap-growing-percent=50', entry, ...args],
+      {
+        cwd,
+        env: { PATH, HOME, ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
     this.exited = once(this.child, 'close').then(([code, signal]) => (code ?? signal) as number | string);
