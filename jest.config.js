@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/src', '<rootDir>/test', '<rootDir>/migrations'],
@@ -10,4 +12,6 @@ export default {
   globalTeardown: '<rootDir>/test/global-teardown.mjs',
   coverageProvider: 'v8',
   testTimeout: 60_000,
+  // Most of their time tests wait, for PostgreSQL and for processes: two at a time even on two cores.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
 };

@@ -9,7 +9,7 @@ const project = dirname(import.meta.dirname);
 const major = 24;
 
 /** Tests that hang are tests that fail. */
-const TEST_LIMIT_MS = 10 * 60 * 1000;
+const TEST_LIMIT_MS = 20 * 60 * 1000;
 
 await runScript('signet-node24', async (directory) => {
   const node = await installNode(directory);

@@ -12,7 +12,7 @@ const project = join(import.meta.dirname, '..', '..');
 const entry = join(project, 'dist', 'src', 'main.js');
 
 /** The options of Node.js that `npm start` and the image run it with. */
-const shippedOptions = ['--disable-proto=delete', '--max-semi-space-size=8', '--heap-growing-percent=50'];
+const shippedOptions = ['--disable-proto=delete', '--max-semi-space-size=4', '--heap-growing-percent=50'];
 
 /** What the clients of a bench may ask for, and do. */
 export const benchScope = 'read:profile read:features';

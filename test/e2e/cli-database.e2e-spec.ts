@@ -178,7 +178,7 @@ describe('signet doctor', () => {
     expect(await doctor(env)).toMatchObject({
       migrations: expect.stringMatching(/^ok: /) as string,
       'signing keys': 'info: none yet',
-      partitions: expect.stringMatching(/^fail: missing: audit_log_p/) as string,
+      partitions: expect.stringMatching(/^fail: missing: access_tokens_p/) as string,
     });
     await query(env.DATABASE_URL, `INSERT INTO migrations (timestamp, name) VALUES (9, 'OfTomorrow9')`);
     expect(await doctor(env)).toMatchObject({ migrations: expect.stringMatching(/^fail: .*newer version/) as string });

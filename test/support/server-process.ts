@@ -70,7 +70,7 @@ export class ServerProcess {
     this.port = env['PORT'] ?? '3000';
     this.child = spawn(
       process.execPath,
-      ['--disable-proto=delete', '--max-semi-space-size=8', '--heap-growing-percent=50', entry, ...args],
+      ['--disable-proto=delete', '--max-semi-space-size=4', '--heap-growing-percent=50', entry, ...args],
       {
         cwd,
         env: { PATH, HOME, ...env },
