@@ -1,12 +1,12 @@
 // The yardstick: oidc-provider that answers introspection from PostgreSQL – an opaque access token, one prepared look-up by its
 // key. Set up to its advantage where there was a choice: clients in memory, nothing that could be revoked apart from the row.
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Provider } from 'oidc-provider';
 import { Pool } from 'pg';
 import { helperOptions } from '../support/processes.mjs';
+import { serveUntilStopped } from '../support/yardstick.mjs';
 
 const { dataDir, port, client, audience, scope } = helperOptions();
 
@@ -69,16 +69,4 @@ const provider = new Provider(`http://localhost:${port}`, {
     },
   },
 });
-const server = provider.listen(port, '127.0.0.1');
-await once(server, 'listening');
-
-async function stop() {
-  server.close();
-  server.closeAllConnections();
-  await pool.end();
-  await postgres.stop();
-  process.exit(0);
-}
-
-process.on('SIGTERM', () => void stop());
-process.send({ ready: true });
+await serveUntilStopped(provider, { port, pool, postgres });

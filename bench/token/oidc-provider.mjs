@@ -2,12 +2,12 @@
 // row per token before it answers, in a PostgreSQL with the settings of Signet's. Set up to its advantage where there was a
 // choice: clients in memory, a prepared statement, the library's default scope and resource checks and nothing of our own.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Provider } from 'oidc-provider';
 import { Pool } from 'pg';
 import { helperOptions } from '../support/processes.mjs';
+import { serveUntilStopped } from '../support/yardstick.mjs';
 
 const { dataDir, port, clients, audience, scope } = helperOptions();
 
@@ -87,16 +87,4 @@ const pool = new Pool({ connectionString: postgres.url, max: 10 });
 await createTable(pool);
 const provider = createProvider();
 recordTokens(provider, pool);
-const server = provider.listen(port, '127.0.0.1');
-await once(server, 'listening');
-
-async function stop() {
-  server.close();
-  server.closeAllConnections();
-  await pool.end();
-  await postgres.stop();
-  process.exit(0);
-}
-
-process.on('SIGTERM', () => void stop());
-process.send({ ready: true });
+await serveUntilStopped(provider, { port, pool, postgres });
