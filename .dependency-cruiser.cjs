@@ -65,12 +65,37 @@ const modules = {
     ],
     ...['encryption', 'measurements', 'openapi', 'outbox', 'queue', 'replay', 'scopes', 'statistics'],
   ],
+  events: [
+    ...['access', 'audit', 'clients', 'clock', 'config', 'database', 'egress', 'encryption', 'http', 'identifiers'],
+    ...['keys', 'limits', 'measurements', 'openapi', 'outbox', 'protocol', 'queue', 'scopes', 'token'],
+  ],
+  sync: [
+    ...['access', 'audit', 'clients', 'clock', 'config', 'database', 'encryption', 'http', 'identifiers'],
+    ...['measurements', 'openapi', 'outbox', 'protocol', 'queue'],
+  ],
   metrics: ['access', 'measurements', 'openapi'],
   health: ['access', 'clock', 'database', 'keys', 'openapi', 'queue'],
 };
 
 /** Modules inside a module, with an index.ts of their own. */
-const nested = ['database/embedded', 'clients/authentication'];
+const nested = [
+  ...['database/embedded', 'clients/authentication'],
+  ...['records', 'ingest', 'subscriptions', 'router', 'delivery', 'observation', 'dead-letters', 'poll'].map(
+    (part) => `events/${part}`,
+  ),
+];
+
+/** Inside `events/`: what each part may import of the others; its module imports them all. */
+const eventParts = {
+  records: [],
+  subscriptions: ['records'],
+  ingest: ['records'],
+  router: ['records', 'subscriptions'],
+  delivery: ['records', 'subscriptions'],
+  observation: ['records'],
+  'dead-letters': ['records'],
+  poll: ['records', 'subscriptions'],
+};
 
 /** The files that put the modules together; nothing imports them but each other, and tests. */
 const composition = '^src/[^/]+\\.ts$';
@@ -93,9 +118,18 @@ const arrows = Object.entries(modules).map(([name, allowed]) => ({
   to: { path: '^src/', pathNot: `^src/${alternatives([name, ...allowed])}` },
 }));
 
+const eventArrows = Object.entries(eventParts).map(([name, allowed]) => ({
+  name: `arrows-of-events-${name}`,
+  comment: `events/${name}/ may import ${allowed.length === 0 ? 'no other part' : allowed.join(', ')} of events/.`,
+  severity: 'error',
+  from: { path: `^src/events/${name}/` },
+  to: { path: '^src/events/', pathNot: `^src/events/${alternatives([name, ...allowed])}` },
+}));
+
 module.exports = {
   forbidden: [
     ...arrows,
+    ...eventArrows,
     {
       name: 'module-without-a-line',
       comment: 'Each module of src/ has its line in `modules`.',

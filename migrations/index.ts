@@ -8,6 +8,8 @@ import { TokenLife1795219206000 } from './1795219206000-token-life.js';
 import { KeyLife1795219207000 } from './1795219207000-key-life.js';
 import { AuditChain1795219208000 } from './1795219208000-audit-chain.js';
 import { Statistics1795219209000 } from './1795219209000-statistics.js';
+import { EventRoad1795219210000 } from './1795219210000-event-road.js';
+import { StateSync1795219211000 } from './1795219211000-state-sync.js';
 
 /** Every migration in the order it runs. A released migration is never edited. */
 export const migrations = [
@@ -21,4 +23,6 @@ export const migrations = [
   KeyLife1795219207000,
   AuditChain1795219208000,
   Statistics1795219209000,
+  EventRoad1795219210000,
+  StateSync1795219211000,
 ];

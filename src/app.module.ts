@@ -17,6 +17,17 @@ import { type Config, ConfigModule } from './config/index.js';
 import { DatabaseModule, type Postgres } from './database/index.js';
 import { EgressModule } from './egress/index.js';
 import { DataKeyEntity, EncryptionModule } from './encryption/index.js';
+import {
+  DeadLetterEntity,
+  DeliveryAttemptEntity,
+  DeliveryEntity,
+  EventTypeEntity,
+  SubscriptionEntity,
+  SubscriptionHealthEntity,
+  SubscriptionRegistryEntity,
+  SubscriptionSecretEntity,
+  EventsModule,
+} from './events/index.js';
 import { HealthModule, SigningKeyStatus } from './health/index.js';
 import { ErrorFilter, HttpModule, type HttpParts, Refusals } from './http/index.js';
 import { KeyRing, KeysModule, SigningKeyEntity } from './keys/index.js';
@@ -37,6 +48,7 @@ import {
   TokenCountEntity,
   TokenHourEntity,
 } from './statistics/index.js';
+import { StateChangeEntity, StateFeedEntity, StateResourceEntity, StateTypeEntity, SyncModule } from './sync/index.js';
 import {
   AccessTokenEntity,
   RefreshFamilyEntity,
@@ -58,7 +70,11 @@ export const entities = [
   ClientTokenDayEntity,
   ClientTokenHourEntity,
   DataKeyEntity,
+  DeadLetterEntity,
+  DeliveryAttemptEntity,
+  DeliveryEntity,
   EventEntity,
+  EventTypeEntity,
   RefreshFamilyEntity,
   RefreshFamilyTokenEntity,
   RefreshTokenEntity,
@@ -66,6 +82,14 @@ export const entities = [
   ScopeEntity,
   SigningKeyEntity,
   SingleUseEntity,
+  StateChangeEntity,
+  StateFeedEntity,
+  StateResourceEntity,
+  StateTypeEntity,
+  SubscriptionEntity,
+  SubscriptionHealthEntity,
+  SubscriptionRegistryEntity,
+  SubscriptionSecretEntity,
   TokenBatchEntity,
   TokenCountEntity,
   TokenHourEntity,
@@ -115,6 +139,8 @@ export class AppModule {
         ScopesModule,
         ClientsModule,
         TokenModule,
+        EventsModule,
+        SyncModule,
         AuditLogModule,
         StatisticsModule,
         MetricsModule,

@@ -16,7 +16,7 @@ import { runCommand, say, type Surroundings } from './command.js';
 import type { Config } from './config/index.js';
 import { connect, createDataSource, ensurePartitions } from './database/index.js';
 import { DataKeyEntity, openDerivedKeys } from './encryption/index.js';
-import { Outbox } from './outbox/index.js';
+import { Outbox, OutboxSignal } from './outbox/index.js';
 
 /**
  * `signet bootstrap --new-admin`: makes another client with `admin:full`, beside a running server or without one, and writes its
@@ -71,7 +71,7 @@ async function partsOf({ keys, database, server }: Config, dataSource: DataSourc
   const clock = new SystemClock();
   const derivedKeys = await openDerivedKeys(keys, database.dataDir, dataSource);
   const audit = new Audit(clock, dataSource, new AuditChain(derivedKeys));
-  return { dataSource, audit, outbox: new Outbox(server, clock), derivedKeys };
+  return { dataSource, audit, outbox: new Outbox(server, clock, new OutboxSignal()), derivedKeys };
 }
 
 function asFailure(error: unknown): CommandFailure | undefined {

@@ -11,7 +11,7 @@ export { DatabaseModule } from './database.module.js';
 export { migrate } from './migrate.js';
 export { dropPartitionsBefore, ensurePartitions, partitionAt, type PartitionSpan } from './partitions.js';
 export { Postgres, type PreparedStatement } from './postgres.js';
-export { beforeCommit, inTransaction, unhurried } from './transaction.js';
+export { afterCommit, beforeCommit, inTransaction, unhurried } from './transaction.js';
 export { GroupCommit, type GroupCommitOptions } from './group-commit.js';
 export { connect } from './connect.js';
 export { connectionShare, serverConnections } from './connection-share.js';

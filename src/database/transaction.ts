@@ -11,6 +11,8 @@ type Step = () => Promise<void>;
 
 const lastSteps = new WeakMap<EntityManager, Step[]>();
 
+const afterwards = new WeakMap<EntityManager, (() => void)[]>();
+
 /**
  * Has `step` run when the work of the transaction `tx` is done, right before it commits: for what takes a lock that everybody
  * wants. When it fails, nothing is committed.
@@ -21,6 +23,18 @@ export function beforeCommit(tx: EntityManager, step: Step): void {
   const steps = lastSteps.get(tx);
   if (steps === undefined) throw new Error('the transaction was not begun by inTransaction, or is over');
   steps.push(step);
+}
+
+/**
+ * Has `hint` run once the transaction `tx` is committed, and not at all when it is not: for what makes somebody else look sooner
+ * than he would. It may be lost with the process, so nothing may rest on it.
+ *
+ * @throws Error when `tx` was not begun by {@link inTransaction}: a fault of the program
+ */
+export function afterCommit(tx: EntityManager, hint: () => void): void {
+  const hints = afterwards.get(tx);
+  if (hints === undefined) throw new Error('the transaction was not begun by inTransaction, or is over');
+  hints.push(hint);
 }
 
 /**
@@ -36,7 +50,16 @@ export async function inTransaction<T>(
   { withinMs = answerWithinMs }: { readonly withinMs?: number } = {},
 ): Promise<T> {
   try {
-    const committed = dataSource.transaction('READ COMMITTED', (tx) => withLastSteps(tx, work));
+    const hints: (() => void)[] = [];
+    const committed = dataSource
+      .transaction('READ COMMITTED', (tx) => {
+        afterwards.set(tx, hints);
+        return withLastSteps(tx, work);
+      })
+      .then((result) => {
+        for (const hint of hints) hint();
+        return result;
+      });
     return await (withinMs === Infinity ? committed : inTime(committed, withinMs));
   } catch (error) {
     throw asDatabaseError(error);

@@ -2,7 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Clock } from '../clock/index.js';
 import { ServerConfig } from '../config/index.js';
+import { afterCommit } from '../database/index.js';
 import { newUuid } from '../identifiers/index.js';
+import { OutboxSignal } from './outbox-signal.js';
 import type { ServerEvent } from './server-event.js';
 
 /** Takes the events of the server's own changes. */
@@ -11,6 +13,7 @@ export class Outbox {
   constructor(
     @Inject(ServerConfig) private readonly server: ServerConfig,
     @Inject(Clock) private readonly clock: Clock,
+    @Inject(OutboxSignal) private readonly signal: OutboxSignal,
   ) {}
 
   /**
@@ -39,5 +42,6 @@ export class Outbox {
         events.map(({ data }) => JSON.stringify(data)),
       ],
     );
+    afterCommit(tx, () => this.signal.raise());
   }
 }

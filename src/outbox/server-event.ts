@@ -36,4 +36,28 @@ export type ServerEvent =
       readonly subject: string;
       /** `kid`: the key that the event is about; for a rotation the one that signs from now on. */
       readonly data: { readonly kid: string; readonly alg: string; readonly previous_kid?: string };
+    }
+  | {
+      /** `subject` is `resource_type/resource_id`. */
+      readonly type: 'state.changed';
+      readonly subject: string;
+      readonly data: {
+        readonly resource_type: string;
+        readonly resource_id: string;
+        readonly version: number;
+        readonly deleted: boolean;
+      };
+    }
+  | {
+      /** `subject` is the id of the dead letter. The death of such an event itself is not told. */
+      readonly type: 'event.dead_lettered';
+      readonly subject: string;
+      readonly data: {
+        readonly id: string;
+        readonly delivery_id: string;
+        readonly event_id: string;
+        readonly event_type: string;
+        readonly subscription_id: string;
+        readonly reason: string;
+      };
     };

@@ -20,7 +20,7 @@ import { SystemResolver } from '../../src/egress/resolver.js';
 import { TargetGuard } from '../../src/egress/target-guard.js';
 import { targetPolicy } from '../../src/egress/target.js';
 import { DerivedKeys } from '../../src/encryption/index.js';
-import { Outbox } from '../../src/outbox/index.js';
+import { Outbox, OutboxSignal } from '../../src/outbox/index.js';
 import { ScopeRegistry, ScopesService } from '../../src/scopes/index.js';
 import { ScopeRepository } from '../../src/scopes/scope.repository.js';
 
@@ -64,7 +64,7 @@ export async function openProcess(url: string, clock: Clock = new SystemClock())
   const registry = new ScopeRegistry(postgres);
   const scopes = new ScopesService(dataSource, new ScopeRepository(), registry, repository, audit, keys);
   const usage = new ClientUsage(postgres, clock);
-  const journal = new ClientJournal(audit, new Outbox(server, clock));
+  const journal = new ClientJournal(audit, new Outbox(server, clock, new OutboxSignal()));
   const policy = targetPolicy([], []);
   const egress = new Egress(policy, new TargetGuard(policy, new SystemResolver()), new Connections());
   return {

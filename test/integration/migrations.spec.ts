@@ -88,6 +88,39 @@ const rowsOfThatTime: Readonly<Record<string, readonly string[]>> = {
     `INSERT INTO client_token_days (day, client_id, issued) VALUES ('2026-01-01T00:00Z', 'billing', 3)`,
     `INSERT INTO refused_request_hours (hour, error, shard, refused) VALUES ('2026-01-01T11:00Z', 'invalid_client', 7, 5)`,
   ],
+  EventRoad1795219210000: [
+    `INSERT INTO events (id, source, source_id, type, occurred_at, envelope, publisher)
+     VALUES ('019a0000-0000-7000-8000-000000000007', 'billing/orders', 'order-1', 'order.created', '2026-01-01T12:00Z',
+       '{"specversion":"1.0","id":"order-1","source":"billing/orders","type":"order.created"}', 'billing')`,
+    `INSERT INTO subscriptions (id, name, url, event_types, client_id, headers, retry_backoff_seconds, ordering)
+     VALUES ('019a0000-0000-7000-8000-000000000008', 'orders', 'https://receiver.example.com/hook', '{order.*}', 'billing',
+       '{"x-team":"money"}', '{1,2,4}', 'subject')`,
+    `UPDATE subscription_registry SET version = version + 1`,
+    `INSERT INTO subscription_secrets (id, subscription_id, ciphertext)
+     VALUES ('019a0000-0000-7000-8000-000000000009', '019a0000-0000-7000-8000-000000000008', '\\x06')`,
+    `INSERT INTO subscription_health (subscription_id, breaker, consecutive_failures, opened_at, dead)
+     VALUES ('019a0000-0000-7000-8000-000000000008', 'open', 12, now(), 1)`,
+    `INSERT INTO deliveries (id, event_id, subscription_id, event_type, lane, publisher, seq, status, attempt_count, due_at)
+     VALUES ('019a0000-0000-7000-8000-00000000000a', '019a0000-0000-7000-8000-000000000007',
+       '019a0000-0000-7000-8000-000000000008', 'order.created', 'bulk', 'billing', 2, 'dead', 4, now())`,
+    `CREATE TABLE delivery_attempts_old PARTITION OF delivery_attempts FOR VALUES FROM ('2026-01-01') TO ('2026-01-02')`,
+    `INSERT INTO delivery_attempts (id, at, delivery_id, subscription_id, attempt, status_code, error, duration_ms)
+     VALUES ('019a0000-0000-7000-8000-00000000000b', '2026-01-01T12:00Z', '019a0000-0000-7000-8000-00000000000a',
+       '019a0000-0000-7000-8000-000000000008', 4, 500, 'http_500', 12)`,
+    `INSERT INTO dead_letters (id, delivery_id, event_id, event_type, subscription_id, reason, attempt_count)
+     VALUES ('019a0000-0000-7000-8000-00000000000c', '019a0000-0000-7000-8000-00000000000a',
+       '019a0000-0000-7000-8000-000000000007', 'order.created', '019a0000-0000-7000-8000-000000000008',
+       'attempts_exhausted', 4)`,
+    `INSERT INTO event_types (type, schema) VALUES ('order.created', '{"type":"object"}')`,
+  ],
+  StateSync1795219211000: [
+    `INSERT INTO state_types (resource_type, client_id) VALUES ('order', 'billing')`,
+    `INSERT INTO state_resources (resource_type, resource_id, version, state, digest, updated_at)
+     VALUES ('order', '1', 2, '{"paid":true}', decode(repeat('ab', 32), 'hex'), now())`,
+    `UPDATE state_feed SET position = 7`,
+    `INSERT INTO state_changes (position, resource_type, resource_id, version, deleted, updated_at)
+     VALUES (7, 'order', '1', 2, false, now())`,
+  ],
 };
 
 let database: TestDatabase;
@@ -200,6 +233,7 @@ describe('migrations', () => {
     await migrate(dataSource);
     await ensurePartitions(dataSource, 'access_tokens', 'day', new Date(), 2);
     await ensurePartitions(dataSource, 'audit_log', 'month', new Date(), 2);
+    await ensurePartitions(dataSource, 'delivery_attempts', 'day', new Date(), 2);
     const missing = await dataSource.driver.createSchemaBuilder().log();
     expect(missing.upQueries.map(({ query }) => query)).toEqual([]);
   });

@@ -4,7 +4,7 @@ import { SystemClock } from '../../src/clock/index.js';
 import type { ServerConfig } from '../../src/config/index.js';
 import { createDataSource, ensurePartitions, inTransaction, Postgres } from '../../src/database/index.js';
 import { DerivedKeys } from '../../src/encryption/index.js';
-import { Outbox } from '../../src/outbox/index.js';
+import { Outbox, OutboxSignal } from '../../src/outbox/index.js';
 import { type QueueBackend, ScheduledJobs } from '../../src/queue/index.js';
 import { RefreshFamilies, RefreshRepository, RefreshSecrets } from '../../src/token/refresh/index.js';
 import { firstRandomLength, successorRandomLength } from '../../src/token/refresh/refresh-secrets.js';
@@ -27,7 +27,8 @@ beforeAll(async () => {
   await ensurePartitions(dataSource, 'access_tokens', 'day', new Date(Date.now() - day * 1000), 3);
   postgres = new Postgres(database.url, { max: 2, onError: () => undefined });
   repository = new RefreshRepository(postgres);
-  const outbox = new Outbox({ issuer: 'https://signet.example' } as ServerConfig, new SystemClock());
+  const server = { issuer: 'https://signet.example' } as ServerConfig;
+  const outbox = new Outbox(server, new SystemClock(), new OutboxSignal());
   families = new RefreshFamilies(repository, secrets, outbox, new ScheduledJobs({} as QueueBackend));
 });
 

@@ -1,0 +1,5 @@
+import { Module } from '@nestjs/common';
+
+/** `/admin/events/dead-letters`. */
+@Module({})
+export class DeadLettersModule {}

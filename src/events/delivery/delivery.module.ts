@@ -1,0 +1,5 @@
+import { Module } from '@nestjs/common';
+
+/** Sends what is due. */
+@Module({})
+export class DeliveryModule {}

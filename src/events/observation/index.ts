@@ -1,0 +1,1 @@
+export { ObservationModule } from './observation.module.js';

@@ -1,0 +1,1 @@
+export { PollModule } from './poll.module.js';

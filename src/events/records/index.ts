@@ -1,0 +1,11 @@
+export { DeadLetterEntity } from './dead-letter.entity.js';
+export { DeliveryAttemptEntity } from './delivery-attempt.entity.js';
+export { DeliveryEntity } from './delivery.entity.js';
+export { EventTypeEntity } from './event-type.entity.js';
+export { type Lane, lanes, LaneSignal, type LaneWork, laneOf } from './lane-signal.js';
+export { RecordsModule } from './records.module.js';
+export { sentEvent, type StoredEvent } from './sent-event.js';
+export { SubscriptionHealthEntity } from './subscription-health.entity.js';
+export { SubscriptionRegistryEntity } from './subscription-registry.entity.js';
+export { SubscriptionSecretEntity } from './subscription-secret.entity.js';
+export { SubscriptionEntity } from './subscription.entity.js';

@@ -1,0 +1,5 @@
+import { Module } from '@nestjs/common';
+
+/** Finds the subscriptions of each event, and makes their deliveries. */
+@Module({})
+export class RouterModule {}

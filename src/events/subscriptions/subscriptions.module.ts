@@ -1,0 +1,5 @@
+import { Module } from '@nestjs/common';
+
+/** `/admin/events/subscriptions`. */
+@Module({})
+export class SubscriptionsModule {}
