@@ -2,6 +2,7 @@
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY sdk/package.json ./sdk/
 RUN npm ci
 COPY nest-cli.json tsconfig.json tsconfig.build.json ./
 COPY src ./src
@@ -13,6 +14,7 @@ FROM node:24-bookworm-slim
 WORKDIR /app
 ENV NODE_ENV=production HOST=0.0.0.0 DATA_DIR=/var/lib/signet
 COPY package.json package-lock.json .npmrc ./
+COPY sdk/package.json ./sdk/
 # Install scripts stay off (.npmrc); the one that matters makes the library links of the embedded PostgreSQL.
 RUN npm ci --omit=dev \
  && npm cache clean --force \

@@ -1,0 +1,7 @@
+/** For a service that calls others: tokens, and a `fetch` that carries them. */
+export type { BreakerOptions } from './circuit-breaker.js';
+export type { ServiceCredentials } from './credentials.js';
+export { CircuitOpenError, TokenRequestError } from './errors.js';
+export { createServiceFetch, type ServiceFetchOptions } from './service-fetch.js';
+export { TokenManager, type TokenManagerOptions, type UsableToken } from './token-manager.js';
+export type { TokenTarget } from './token-request.js';

@@ -1,0 +1,119 @@
+import { authenticate, type ServiceCredentials } from './credentials.js';
+import type { DpopKey } from './dpop.js';
+import { TokenRequestError } from './errors.js';
+
+/** A token as the server gave it. @internal */
+export interface AccessToken {
+  readonly value: string;
+  readonly type: 'Bearer' | 'DPoP';
+  readonly scope: string;
+  /** Seconds that it lived from the moment it was asked for. */
+  readonly expiresIn: number;
+}
+
+/** What a token is asked for. */
+export interface TokenTarget {
+  /** Space-delimited; all that the client may have unless given. */
+  readonly scope?: string | undefined;
+  /** Absolute URIs of the APIs that it is for (RFC 8707). */
+  readonly resource?: string | readonly string[] | undefined;
+}
+
+/** Where and how tokens are asked for. @internal */
+export interface TokenEndpoint {
+  readonly tokenUrl: string;
+  readonly issuer: string;
+  readonly credentials: ServiceCredentials;
+  readonly dpop: DpopKey | undefined;
+  readonly timeoutMs: number;
+  readonly fetch: typeof fetch;
+}
+
+/**
+ * `POST /oauth/token` with `client_credentials` (RFC 6749 §4.4), once; twice where the server wants a nonce first.
+ *
+ * @throws TokenRequestError
+ *
+ * @internal
+ */
+export async function requestToken(endpoint: TokenEndpoint, target: TokenTarget): Promise<AccessToken> {
+  const { dpop, tokenUrl } = endpoint;
+  let response = await send(endpoint, target);
+  if (response.status === 400 && dpop?.takeNonce(tokenUrl, response.headers) === true) {
+    response = await send(endpoint, target);
+  }
+  dpop?.takeNonce(tokenUrl, response.headers);
+  const body = await jsonOf(response);
+  if (response.ok) return tokenOf(body);
+  const code = typeof body['error'] === 'string' ? body['error'] : 'invalid_response';
+  const transient = response.status >= 500 || response.status === 429;
+  const words = typeof body['error_description'] === 'string' ? `: ${body['error_description']}` : '';
+  throw new TokenRequestError(`no token: ${code}${words}`, code, transient, retryAfterOf(response.headers));
+}
+
+async function send(
+  { tokenUrl, issuer, credentials, dpop, timeoutMs, fetch }: TokenEndpoint,
+  { scope, resource }: TokenTarget,
+): Promise<Response> {
+  const { headers, parameters } = await authenticate(credentials, issuer);
+  const body = new URLSearchParams({ grant_type: 'client_credentials', ...parameters });
+  if (scope !== undefined) body.set('scope', scope);
+  for (const one of resource === undefined ? [] : [resource].flat()) body.append('resource', one);
+  const proof: Record<string, string> = dpop === undefined ? {} : { dpop: await dpop.proof('POST', tokenUrl) };
+  try {
+    return await fetch(tokenUrl, {
+      method: 'POST',
+      headers: { ...headers, ...proof, accept: 'application/json' },
+      body,
+      // A secret must not follow a redirect.
+      redirect: 'error',
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+  } catch (error) {
+    const timedOut = error instanceof Error && error.name === 'TimeoutError';
+    throw new TokenRequestError(
+      timedOut ? 'the token endpoint did not answer in time' : 'the token endpoint cannot be reached',
+      timedOut ? 'timeout' : 'network_error',
+      true,
+      undefined,
+      { cause: error },
+    );
+  }
+}
+
+async function jsonOf(response: Response): Promise<Record<string, unknown>> {
+  try {
+    const body: unknown = await response.json();
+    if (typeof body === 'object' && body !== null) return body as Record<string, unknown>;
+  } catch {
+    // Said below.
+  }
+  throw new TokenRequestError(
+    'the token endpoint did not answer with JSON',
+    'invalid_response',
+    response.status >= 500,
+  );
+}
+
+function tokenOf({
+  access_token: value,
+  token_type: type,
+  expires_in: expiresIn,
+  scope,
+}: Record<string, unknown>): AccessToken {
+  const isToken = typeof value === 'string' && value !== '' && typeof expiresIn === 'number' && expiresIn > 0;
+  const knownType =
+    String(type).toLowerCase() === 'bearer' ? 'Bearer' : String(type).toLowerCase() === 'dpop' ? 'DPoP' : undefined;
+  if (!isToken || knownType === undefined) {
+    throw new TokenRequestError('the answer of the token endpoint is no token', 'invalid_response', false);
+  }
+  return { value, type: knownType, scope: typeof scope === 'string' ? scope : '', expiresIn };
+}
+
+/** Milliseconds of a `Retry-After`, in seconds or as a date (RFC 9110 §10.2.3). @internal */
+function retryAfterOf(headers: Headers): number | undefined {
+  const value = headers.get('retry-after');
+  if (value === null) return undefined;
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+}
