@@ -1,0 +1,99 @@
+/** For NestJS, on Express or on Fastify. */
+import {
+  type CanActivate,
+  type DynamicModule,
+  type ExecutionContext,
+  HttpException,
+  Injectable,
+  createParamDecorator,
+  Inject,
+  Module,
+  SetMetadata,
+} from '@nestjs/common';
+import { APP_GUARD, Reflector } from '@nestjs/core';
+import type { IncomingHttpHeaders } from 'node:http';
+import { TokenError, type TokenVerifier, type VerifiedToken } from '../resource-server/index.js';
+
+const scopeMetadata = 'signet:required-scope';
+const publicMetadata = 'signet:public-route';
+const verifierToken = Symbol('TokenVerifier');
+const originToken = Symbol('origin');
+
+interface Request {
+  readonly method: string;
+  readonly url: string;
+  readonly originalUrl?: string;
+  readonly headers: IncomingHttpHeaders;
+  auth?: VerifiedToken;
+}
+
+interface Response {
+  header?(name: string, value: string): unknown;
+  setHeader?(name: string, value: string): unknown;
+}
+
+/** The handler, or every handler of the class, needs a token with each of these scopes. */
+export const RequireScope = (...scopes: string[]) => SetMetadata(scopeMetadata, scopes);
+
+/** The handler needs no token. */
+export const AllowAnonymous = () => SetMetadata(publicMetadata, true);
+
+/** What is known of the bearer: a {@link VerifiedToken}. */
+export const Auth = createParamDecorator(
+  (_: unknown, context: ExecutionContext) => context.switchToHttp().getRequest<Request>().auth,
+);
+
+/** Refuses every request without a good token, unless its handler is declared {@link AllowAnonymous}. */
+@Injectable()
+export class SignetGuard implements CanActivate {
+  constructor(
+    @Inject(verifierToken) private readonly verifier: TokenVerifier,
+    @Inject(originToken) private readonly origin: string | undefined,
+    @Inject(Reflector) private readonly reflector: Reflector,
+  ) {}
+
+  /** @throws HttpException 401, 403 or 503, its challenge set on the response */
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const targets = [context.getHandler(), context.getClass()];
+    if (this.reflector.getAllAndOverride<boolean | undefined>(publicMetadata, targets) === true) return true;
+    const scope = this.reflector.getAllAndOverride<string[] | undefined>(scopeMetadata, targets) ?? [];
+    const request = context.switchToHttp().getRequest<Request>();
+    const { method, headers, originalUrl = request.url } = request;
+    const dpop = typeof headers['dpop'] === 'string' ? headers['dpop'] : undefined;
+    const url = `${this.origin ?? `http://${headers.host ?? 'localhost'}`}${originalUrl}`;
+    try {
+      request.auth = await this.verifier.verify(
+        { authorization: headers.authorization, dpop, request: { method, url } },
+        scope,
+      );
+      return true;
+    } catch (error) {
+      if (!(error instanceof TokenError)) throw error;
+      const response = context.switchToHttp().getResponse<Response>();
+      for (const [name, value] of Object.entries(error.headers)) setHeader(response, name, value);
+      throw new HttpException({ type: 'about:blank', title: error.message, status: error.status }, error.status);
+    }
+  }
+}
+
+/** Express knows both, Fastify the second. */
+function setHeader(response: Response, name: string, value: string): void {
+  if (response.setHeader !== undefined) response.setHeader(name, value);
+  else response.header?.(name, value);
+}
+
+/** Guards every route of the application. */
+@Module({})
+export class SignetModule {
+  /** @param origin as clients see it: proofs of bound tokens name it */
+  static forRoot({ verifier, origin }: { verifier: TokenVerifier; origin?: string }): DynamicModule {
+    return {
+      module: SignetModule,
+      providers: [
+        { provide: verifierToken, useValue: verifier },
+        { provide: originToken, useValue: origin },
+        { provide: APP_GUARD, useClass: SignetGuard },
+      ],
+    };
+  }
+}

@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } from 'jose';
+import { TokenError } from './errors.js';
+import type { ExpiringMap } from './expiring-map.js';
+
+/** The request that a proof must be of. */
+export interface ProvenRequest {
+  readonly method: string;
+  /** As the client sees it: scheme, host and path. */
+  readonly url: string;
+}
+
+/** Seconds that a proof is good, before and after now. */
+const proofSeconds = 60;
+
+/**
+ * Checks a DPoP proof (RFC 9449 §4.3) and uses it up.
+ *
+ * @param jkt thumbprint of the key that the token is bound to
+ * @throws TokenError `invalid_dpop_proof`
+ *
+ * @internal
+ */
+export async function checkProof(
+  proof: string | undefined,
+  request: ProvenRequest,
+  token: string,
+  jkt: string,
+  used: ExpiringMap<true>,
+): Promise<void> {
+  if (proof === undefined || proof.length > 8192) throw invalidProof('there is no proof of possession');
+  const { payload, protectedHeader } = await jwtVerify(proof, EmbeddedJWK, {
+    typ: 'dpop+jwt',
+    algorithms: ['ES256', 'RS256', 'PS256', 'EdDSA'],
+    requiredClaims: ['jti', 'htm', 'htu', 'iat', 'ath'],
+  }).catch((error: unknown) => {
+    throw invalidProof('the proof is not valid', error);
+  });
+  const { iat = 0, jti = '' } = payload;
+  const isOfRequest = payload['htm'] === request.method && sameTarget(payload['htu'], request.url);
+  const isOfToken = payload['ath'] === createHash('sha256').update(token).digest('base64url');
+  const isRecent = Math.abs(Date.now() / 1000 - iat) <= proofSeconds;
+  if (!isOfRequest || !isOfToken || !isRecent) throw invalidProof('the proof is not of this request');
+  if (protectedHeader.jwk === undefined || (await calculateJwkThumbprint(protectedHeader.jwk)) !== jkt) {
+    throw invalidProof('the proof is of another key');
+  }
+  const key = createHash('sha256').update(`${jkt} ${jti}`).digest('base64url');
+  if (used.get(key) === true) throw invalidProof('the proof was used before');
+  used.set(key, true, 2 * proofSeconds * 1000);
+}
+
+/** RFC 9449 §4.3 (9): without query and fragment, after normalisation. */
+function sameTarget(htu: unknown, url: string): boolean {
+  if (typeof htu !== 'string' || !URL.canParse(htu)) return false;
+  const [proven, asked] = [new URL(htu), new URL(url)];
+  return proven.origin === asked.origin && proven.pathname === asked.pathname;
+}
+
+function invalidProof(message: string, cause?: unknown): TokenError {
+  return new TokenError('invalid_dpop_proof', message, { scheme: 'DPoP', cause });
+}
