@@ -1,0 +1,17 @@
+/** For a service that keeps what others know, and must not keep it too long. */
+export {
+  invalidateOnChange,
+  invalidateQueriesOnChange,
+  stateKey,
+  stateLoader,
+  type StateLoaderOptions,
+  StateNotFound,
+} from './state.js';
+export {
+  type CacheStatistics,
+  createSyncedCache,
+  type Loaded,
+  type Loader,
+  SyncedCache,
+  type SyncedCacheOptions,
+} from './synced-cache.js';

@@ -1,0 +1,123 @@
+import {
+  createSyncedCache,
+  invalidateOnChange,
+  invalidateQueriesOnChange,
+  type Loaded,
+  stateKey,
+} from '../../sdk/src/cache/index.js';
+import type { CloudEvent } from '../../sdk/src/events/index.js';
+
+/** A source whose answers wait until they are let go. */
+function source() {
+  const asked: (string | undefined)[] = [];
+  let gate: Promise<void> = Promise.resolve();
+  let open = () => undefined as void;
+  const state = { value: 'one', version: 1, failing: false };
+  return {
+    asked,
+    state,
+    hold: () => {
+      gate = new Promise((resolve) => {
+        open = resolve;
+      });
+    },
+    release: () => open(),
+    load: async (_: string, etag: string | undefined): Promise<Loaded<string> | 'unchanged'> => {
+      asked.push(etag);
+      const { value, version, failing } = { ...state };
+      await gate;
+      if (failing) throw new Error('the source is away');
+      return etag === `"${version}"` ? 'unchanged' : { value, version, etag: `"${version}"` };
+    },
+  };
+}
+
+const changed = (version: number): CloudEvent => ({
+  specversion: '1.0',
+  id: String(version),
+  source: 'https://signet.example.com',
+  type: 'state.changed',
+  data: { resource_type: 'order', resource_id: 'a/b', version, deleted: false },
+});
+const key = stateKey('order', 'a/b');
+
+describe('createSyncedCache', () => {
+  it('loads once for many, and serves from memory', async () => {
+    const { load, asked } = source();
+    const cache = createSyncedCache({ load });
+    expect(await Promise.all(Array.from({ length: 100 }, () => cache.get(key)))).toEqual(Array(100).fill('one'));
+    expect(await cache.get(key)).toBe('one');
+    expect(asked).toHaveLength(1);
+    expect(cache.statistics()).toMatchObject({ hits: 1, size: 1 });
+  });
+
+  it('drops at once what changed, and not twice', async () => {
+    const { load, asked, state } = source();
+    const cache = createSyncedCache({ load });
+    const onChange = invalidateOnChange(cache);
+    await cache.get(key);
+    Object.assign(state, { value: 'two', version: 2 });
+    expect(await cache.get(key)).toBe('one');
+    onChange(changed(2));
+    expect(await cache.get(key)).toBe('two');
+    onChange(changed(2));
+    onChange(changed(1));
+    expect(await cache.get(key)).toBe('two');
+    expect(asked).toHaveLength(2);
+    expect(cache.statistics().invalidations).toBe(1);
+  });
+
+  it('does not keep an answer that was on its way when the change was told', async () => {
+    const { load, state, hold, release } = source();
+    const cache = createSyncedCache({ load });
+    hold();
+    const early = cache.get(key);
+    Object.assign(state, { value: 'two', version: 2 });
+    invalidateOnChange(cache)(changed(2));
+    release();
+    expect(await early).toBe('one');
+    expect(await cache.get(key)).toBe('two');
+    expect(await cache.get(key)).toBe('two');
+  });
+
+  it('asks by ETag when the time is over, and keeps what is unchanged', async () => {
+    const { load, asked } = source();
+    const cache = createSyncedCache({ load, ttlSeconds: 0 });
+    await cache.get(key);
+    expect(await cache.get(key)).toBe('one');
+    expect(asked).toEqual([undefined, '"1"']);
+  });
+
+  it('serves beyond the time while the source is away, if it may', async () => {
+    const { load, state } = source();
+    const strict = createSyncedCache({ load, ttlSeconds: 0 });
+    const lenient = createSyncedCache({ load, ttlSeconds: 0, staleIfErrorSeconds: 60 });
+    await Promise.all([strict.get(key), lenient.get(key)]);
+    state.failing = true;
+    await expect(strict.get(key)).rejects.toThrow('the source is away');
+    expect(await lenient.get(key)).toBe('one');
+    expect(lenient.statistics().stale).toBe(1);
+    lenient.clear();
+    await expect(lenient.get(key)).rejects.toThrow('the source is away');
+  });
+
+  it('stays within its capacity, and shows its numbers', async () => {
+    const cache = createSyncedCache({ load: source().load, capacity: 10 });
+    for (let at = 0; at < 100; at += 1) await cache.get(`key-${at}`);
+    expect(cache.statistics().size).toBe(10);
+    expect(cache.prometheus('orders')).toContain('signet_cache_misses_total{cache="orders"} 100\n');
+  });
+
+  it('tells the queries of a front end', async () => {
+    const told: unknown[] = [];
+    const client = {
+      invalidateQueries: (filters: unknown) => {
+        told.push(filters);
+        return Promise.resolve();
+      },
+    };
+    await invalidateQueriesOnChange(client)(changed(3));
+    await invalidateQueriesOnChange(client)({ ...changed(3), type: 'order.created' });
+    expect(told).toEqual([{ queryKey: ['order', 'a/b'] }]);
+  });
+});
