@@ -10,12 +10,19 @@ import { onServer, type Options, segment, type Session, type Shell, textOption }
 
 type Members = Readonly<Record<string, unknown>>;
 
-const paths = { scope: '/admin/oauth/scopes', client: '/admin/oauth/clients' } as const;
+const paths = {
+  scope: '/admin/oauth/scopes',
+  client: '/admin/oauth/clients',
+  subscription: '/admin/events/subscriptions',
+} as const;
 const signs = { create: '+', update: '~', extra: '?' } as const;
 
 /** `signet plan`, `signet apply` and `signet export`. */
 export function addApplyCommands(program: Command, shell: Shell): void {
-  const file = ['-f, --file <file>', 'YAML or JSON with scopes and clients; - reads the standard input'] as const;
+  const file = [
+    '-f, --file <file>',
+    'YAML or JSON with scopes, clients and subscriptions; - reads the standard input',
+  ] as const;
   program
     .command('plan')
     .description('show what signet apply would change, and what is there beside what was declared')
@@ -33,13 +40,16 @@ export function addApplyCommands(program: Command, shell: Shell): void {
     .command('apply')
     .description('make what was declared so; nothing is deleted')
     .requiredOption(...file)
-    .option('--secrets-dir <directory>', 'where the credentials of new clients go: <client_id>.json (0600)')
+    .option(
+      '--secrets-dir <directory>',
+      'where the secrets of what is new go (0600): <client_id>.json, subscription-<name>.json',
+    )
     .action(
       onServer(shell, async (session, _, options) => {
         const changes = toDo(await planned(session, options));
         const directory = textOption(options, 'secretsDir');
         if (directory === undefined && changes.some(bringsSecret)) {
-          throw usageFault('--secrets-dir: is required where clients get a secret; it is told only once');
+          throw usageFault('--secrets-dir: is required where there will be a secret; it is told only once');
         }
         for (const change of changes) await apply(session, change, directory);
         show(session, changes, `${count(changes, 'create')} created, ${count(changes, 'update')} changed`);
@@ -58,7 +68,11 @@ export function addApplyCommands(program: Command, shell: Shell): void {
 
 async function presentAt(session: Session): Promise<Present> {
   const all = async (path: string) => (await session.api.list(path, {}, Number.MAX_SAFE_INTEGER)).items;
-  return { scopes: await all(paths.scope), clients: await all(paths.client) };
+  return {
+    scopes: await all(paths.scope),
+    clients: await all(paths.client),
+    subscriptions: await all(paths.subscription),
+  };
 }
 
 async function planned(session: Session, options: Options): Promise<Change[]> {
@@ -70,8 +84,9 @@ function toDo(changes: readonly Change[]): Change[] {
   return changes.filter(({ action }) => action !== 'extra');
 }
 
-/** Whether the server will tell a secret: a client is made, or changed, to authenticate with one. */
+/** Whether the server will tell a secret: a client is made, or changed, to authenticate with one, or deliveries are to be signed. */
 function bringsSecret({ action, kind, members }: Change): boolean {
+  if (kind === 'subscription') return action === 'create' && members['delivery'] !== 'poll';
   const method = members['token_endpoint_auth_method'];
   if (kind !== 'client' || (action === 'update' && method === undefined)) return false;
   return method === undefined || method === null || (typeof method === 'string' && method.startsWith('client_secret_'));
@@ -80,18 +95,20 @@ function bringsSecret({ action, kind, members }: Change): boolean {
 async function apply(session: Session, change: Change, directory: string | undefined): Promise<void> {
   const { kind, name } = change;
   const isSecret = bringsSecret(change) && directory !== undefined;
-  const file = isSecret ? await PrivateFile.create(join(directory, `${segment(name)}.json`)) : undefined;
+  const fileName = `${kind === 'subscription' ? 'subscription-' : ''}${segment(name)}.json`;
+  const file = isSecret ? await PrivateFile.create(join(directory, fileName)) : undefined;
   try {
-    const { client_id, client_secret } = (await send(session, change)) as Members;
-    if (client_secret === undefined) await file?.discard();
-    else await file?.writeJson({ client_id, client_secret });
+    const { id, client_id, client_secret, signing_secret } = (await send(session, change)) as Members;
+    if (client_secret !== undefined) await file?.writeJson({ client_id, client_secret });
+    else if (signing_secret !== undefined) await file?.writeJson({ id, name, signing_secret });
+    else await file?.discard();
   } catch (error) {
     await file?.discard();
     throw about(kind, name, error);
   }
   // A client begins active: one that was declared disabled is so with its next breath.
   const { status } = change.members;
-  if (change.action === 'create' && status !== undefined && status !== 'active') {
+  if (kind === 'client' && change.action === 'create' && status !== undefined && status !== 'active') {
     await session.api.send('PATCH', one(change), { status }).catch((error: unknown) => {
       throw about(kind, name, error);
     });
@@ -101,12 +118,13 @@ async function apply(session: Session, change: Change, directory: string | undef
 function send(session: Session, change: Change): Promise<unknown> {
   const { action, kind, name } = change;
   if (action === 'update') return session.api.send('PATCH', one(change), change.members);
+  if (kind === 'subscription') return session.api.send('POST', paths[kind], { name, ...change.members });
   const { status: _, ...members } = change.members;
   return session.api.send('POST', paths[kind], { ...(kind === 'client' ? { client_id: name } : { name }), ...members });
 }
 
-function one({ kind, name }: Change): string {
-  return `${paths[kind]}/${segment(name)}`;
+function one({ kind, name, id = name }: Change): string {
+  return `${paths[kind]}/${segment(id)}`;
 }
 
 /** The same failure, with what it is about. */

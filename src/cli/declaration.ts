@@ -8,6 +8,7 @@ type Members = Readonly<Record<string, unknown>>;
 export interface Declaration {
   readonly scopes: readonly DeclaredScope[];
   readonly clients: readonly DeclaredClient[];
+  readonly subscriptions: readonly DeclaredSubscription[];
 }
 
 /** A scope; without a description the one that it has is left alone. */
@@ -20,6 +21,22 @@ export interface DeclaredScope {
 export interface DeclaredClient {
   readonly clientId: string;
   readonly members: Members;
+}
+
+/** A subscription, known by its name; members that are not named are left alone. */
+export interface DeclaredSubscription {
+  readonly name: string;
+  readonly members: Members;
+}
+
+/**
+ * Reads the members of one thing.
+ *
+ * @param file YAML or JSON; `-` is the standard input
+ * @throws CommandFailure 2
+ */
+export function readMembers(file: string): Members {
+  return membersOf(parsed(read(file), file), file);
 }
 
 /**
@@ -40,23 +57,20 @@ export function readDeclaration(file: string): Declaration {
  */
 export function parseDeclaration(text: string, file: string): Declaration {
   const root = membersOf(parsed(text, file) ?? {}, file);
-  const stray = Object.keys(root).find((name) => name !== 'scopes' && name !== 'clients');
-  if (stray !== undefined) throw usageFault(`${file}: /${stray}: is not known; there are scopes and clients`);
-  const scopes = itemsOf(root['scopes'], `${file}: /scopes`).map((item, index) =>
-    scopeOf(item, `${file}: /scopes/${index}`),
-  );
-  const clients = itemsOf(root['clients'], `${file}: /clients`).map((item, index) =>
-    clientOf(item, `${file}: /clients/${index}`),
-  );
-  refuseDoubles(
-    scopes.map(({ name }) => name),
-    `${file}: /scopes`,
-  );
-  refuseDoubles(
-    clients.map(({ clientId }) => clientId),
-    `${file}: /clients`,
-  );
-  return { scopes, clients };
+  const { scopes, clients, subscriptions, ...others } = root;
+  const [stray] = Object.keys(others);
+  if (stray !== undefined) {
+    throw usageFault(`${file}: /${stray}: is not known; there are scopes, clients and subscriptions`);
+  }
+  return {
+    scopes: distinct(itemsOf(scopes, `${file}: /scopes`, scopeOf), ({ name }) => name, `${file}: /scopes`),
+    clients: distinct(itemsOf(clients, `${file}: /clients`, clientOf), ({ clientId }) => clientId, `${file}: /clients`),
+    subscriptions: distinct(
+      itemsOf(subscriptions, `${file}: /subscriptions`, subscriptionOf),
+      ({ name }) => name,
+      `${file}: /subscriptions`,
+    ),
+  };
 }
 
 function read(file: string): string {
@@ -93,14 +107,25 @@ function clientOf(item: unknown, place: string): DeclaredClient {
   return { clientId, members };
 }
 
+function subscriptionOf(item: unknown, place: string): DeclaredSubscription {
+  const { name, ...members } = membersOf(item, place);
+  if (typeof name !== 'string') throw usageFault(`${place}/name: is required`);
+  if ('signing_secret' in members) {
+    throw usageFault(`${place}/signing_secret: secrets do not belong in a file; they are generated`);
+  }
+  return { name, members };
+}
+
 function refuseOthers(others: Members, place: string): void {
   const [stray] = Object.keys(others);
   if (stray !== undefined) throw usageFault(`${place}/${stray}: is not known`);
 }
 
-function refuseDoubles(names: readonly string[], place: string): void {
+function distinct<Item>(items: readonly Item[], nameOf: (item: Item) => string, place: string): readonly Item[] {
+  const names = items.map(nameOf);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw usageFault(`${place}: ${twice} is there twice`);
+  return items;
 }
 
 function membersOf(value: unknown, place: string): Members {
@@ -108,8 +133,8 @@ function membersOf(value: unknown, place: string): Members {
   throw usageFault(`${place}: must be a mapping`);
 }
 
-function itemsOf(value: unknown, place: string): readonly unknown[] {
+function itemsOf<Item>(value: unknown, place: string, itemOf: (item: unknown, place: string) => Item): readonly Item[] {
   if (value === undefined || value === null) return [];
-  if (Array.isArray(value)) return value;
-  throw usageFault(`${place}: must be a list`);
+  if (!Array.isArray(value)) throw usageFault(`${place}: must be a list`);
+  return value.map((item, index) => itemOf(item, `${place}/${index}`));
 }

@@ -24,6 +24,21 @@ const present = {
     { name: 'admin:full', description: '' },
   ],
   clients: [shop],
+  subscriptions: [
+    {
+      id: '019a0000-0000-7000-8000-000000000001',
+      name: 'orders',
+      delivery: 'push',
+      url: 'https://receiver.example/hook',
+      event_types: ['order.*', 'oauth.*'],
+      source: null,
+      retry: { backoff_seconds: [1, 2, 4] },
+      auth: { type: 'oauth2', scope: 'orders:read', resource: 'https://receiver.example' },
+      timeout_ms: 10_000,
+      status: 'active',
+      created_at: '2026-01-01T00:00:00Z',
+    },
+  ],
 };
 
 function plan(text: string) {
@@ -40,7 +55,12 @@ describe('a plan', () => {
           audience: [https://b.example, https://a.example]
           description: null
           grant_types: null
-          metadata: { tier: "1", team: a }`;
+          metadata: { tier: "1", team: a }
+      subscriptions:
+        - name: orders
+          url: https://receiver.example/hook
+          event_types: [oauth.*, order.*]
+          auth: { type: oauth2, scope: orders:read }`;
     expect(plan(text)).toEqual([]);
   });
 
@@ -58,6 +78,15 @@ describe('a plan', () => {
           metadata: { team: 'a', tier: '1' },
         },
       ],
+      subscriptions: [
+        {
+          name: 'orders',
+          url: 'https://receiver.example/hook',
+          event_types: ['order.*', 'oauth.*'],
+          retry: { backoff_seconds: [1, 2, 4] },
+          auth: { type: 'oauth2', scope: 'orders:read', resource: 'https://receiver.example' },
+        },
+      ],
     });
     expect(plan(JSON.stringify(declared))).toEqual([]);
   });
@@ -67,7 +96,10 @@ describe('a plan', () => {
       scopes: [{ name: orders:write }]
       clients:
         - { client_id: worker, client_name: Worker }
-        - { client_id: shop, client_name: Store, rate_limit_per_minute: null, metadata: { team: b } }`;
+        - { client_id: shop, client_name: Store, rate_limit_per_minute: null, metadata: { team: b } }
+      subscriptions:
+        - { name: orders, auth: { type: none } }
+        - { name: new, event_types: ["*"] }`;
     expect(plan(text)).toEqual([
       { action: 'create', kind: 'scope', name: 'orders:write', members: {}, before: {} },
       { action: 'create', kind: 'client', name: 'worker', members: { client_name: 'Worker' }, before: {} },
@@ -78,9 +110,24 @@ describe('a plan', () => {
         members: { client_name: 'Store', rate_limit_per_minute: null, metadata: { team: 'b', tier: null } },
         before: { client_name: 'Shop', rate_limit_per_minute: 60, metadata: { team: 'a', tier: '1' } },
       },
+      {
+        action: 'update',
+        kind: 'subscription',
+        id: '019a0000-0000-7000-8000-000000000001',
+        name: 'orders',
+        members: { auth: { type: 'none' } },
+        before: { auth: { type: 'oauth2', scope: 'orders:read', resource: 'https://receiver.example' } },
+      },
+      { action: 'create', kind: 'subscription', name: 'new', members: { event_types: ['*'] }, before: {} },
       { action: 'extra', kind: 'scope', name: 'orders:read', members: {}, before: {} },
     ]);
-    expect(plan('')).toHaveLength(2);
+    expect(plan('')).toHaveLength(3);
+  });
+
+  it('needs to know which subscription is meant', () => {
+    const twice = { ...present, subscriptions: [{ name: 'orders' }, { name: 'orders' }] };
+    const declared = parseDeclaration('subscriptions: [{ name: orders }]', 'signet.yaml');
+    expect(() => planOf(declared, twice)).toThrow(CommandFailure);
   });
 });
 
@@ -95,6 +142,9 @@ describe('a declaration', () => {
     ['clients: [{ client_id: abc, client_id: def }]', 'is no YAML'],
     ['scopes: [{ name: x, descripton: y }]', '/scopes/0/descripton: is not known'],
     ['scopes: [{ name: x, description: 1 }]', '/scopes/0/description: must be text'],
+    ['subscriptions: [{ url: "https://a.example" }]', '/subscriptions/0/name: is required'],
+    ['subscriptions: [{ name: a }, { name: a }]', '/subscriptions: a is there twice'],
+    ['subscriptions: [{ name: a, signing_secret: canary }]', '/subscriptions/0/signing_secret: secrets do not belong'],
     ['clients: [{ client_id: abc, client_secret: canary }]', '/clients/0/client_secret: secrets do not belong'],
   ])('is not %s', (text, message) => {
     const read = () => parseDeclaration(text, 'signet.yaml');

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Declaration, DeclaredClient, DeclaredScope } from './declaration.js';
+import type { Declaration, DeclaredClient, DeclaredScope, DeclaredSubscription } from './declaration.js';
+import { CommandFailure } from './failure.js';
 
 type Members = Readonly<Record<string, unknown>>;
 
@@ -7,14 +8,17 @@ type Members = Readonly<Record<string, unknown>>;
 export interface Present {
   readonly scopes: readonly Members[];
   readonly clients: readonly Members[];
+  readonly subscriptions: readonly Members[];
 }
 
 /** One step from what is there to what was declared. */
 export interface Change {
   /** `extra`: it is there and was not declared; nothing is done about it. */
   readonly action: 'create' | 'update' | 'extra';
-  readonly kind: 'scope' | 'client';
+  readonly kind: 'scope' | 'client' | 'subscription';
   readonly name: string;
+  /** What the API knows it by, where that is not its name. */
+  readonly id?: string;
   /** What to send: everything for `create`, a merge patch (RFC 7396) for `update`. */
   readonly members: Members;
   /** What the members of `update` are now. */
@@ -28,8 +32,23 @@ const readOnly = new Set(['client_id', 'client_secret', 'secrets', 'created_at',
 const defaults: Members = {
   grant_types: ['client_credentials'],
   token_endpoint_auth_method: 'client_secret_basic',
+  rate_limit_mode: 'enforce',
   status: 'active',
+  delivery: 'push',
+  timeout_ms: 10_000,
+  max_in_flight: 10,
+  ordering: 'none',
+  auth: { type: 'none' },
 };
+
+/** Members of a subscription that somebody sets. */
+const subscriptionMembers = (
+  'delivery url event_types source filter client_id headers retry timeout_ms max_in_flight rate_limit_per_second ordering ' +
+  'auth status'
+).split(' ');
+
+/** Members that the server completes where they leave something out. */
+const completed = new Set(['auth', 'retry']);
 
 /** Scopes that every server has from the start (http-api.md "Admin"): nobody need declare them. */
 const seeded = new Set(
@@ -38,13 +57,19 @@ const seeded = new Set(
 
 const isSeeded = (name: unknown): boolean => /^(admin|oauth):/.test(String(name)) || seeded.has(String(name));
 
-/** The steps from `present` to `declared`: scopes before the clients that need them. Empty when nothing differs. */
+/**
+ * The steps from `present` to `declared`: scopes before the clients that need them, and these before subscriptions. Empty when
+ * nothing differs.
+ *
+ * @throws CommandFailure 1 where a declared name is that of two subscriptions
+ */
 export function planOf(declared: Declaration, present: Present): Change[] {
   const scopes = new Map(present.scopes.map((scope) => [String(scope['name']), scope]));
   const clients = new Map(present.clients.map((client) => [String(client['client_id']), client]));
   const changes = [
     ...declared.scopes.map((scope) => scopeChange(scope, scopes.get(scope.name))),
     ...declared.clients.map((client) => clientChange(client, clients.get(client.clientId))),
+    ...declared.subscriptions.map((subscription) => subscriptionChange(subscription, present.subscriptions)),
   ];
   const extra = (kind: Change['kind'], found: Iterable<string>, known: readonly string[]): Change[] =>
     [...found]
@@ -52,24 +77,37 @@ export function planOf(declared: Declaration, present: Present): Change[] {
       .map((name) => ({ action: 'extra', kind, name, members: {}, before: {} }));
   const scopeNames = declared.scopes.map(({ name }) => name);
   const clientIds = declared.clients.map(({ clientId }) => clientId);
+  const subscriptionNames = declared.subscriptions.map(({ name }) => name);
   return [
     ...changes.filter((change) => change !== undefined),
     ...extra('scope', scopes.keys(), scopeNames),
     ...extra('client', clients.keys(), clientIds),
+    ...extra(
+      'subscription',
+      present.subscriptions.map(({ name }) => String(name)),
+      subscriptionNames,
+    ),
   ];
 }
 
 /** The declaration of what is there, without what is as it would be anyway. */
-export function declarationOf({ scopes, clients }: Present): { scopes: Members[]; clients: Members[] } {
+export function declarationOf({ scopes, clients, subscriptions }: Present): Readonly<Record<keyof Present, Members[]>> {
   return {
     scopes: scopes.filter(({ name }) => !isSeeded(name)).map(({ name, description }) => ({ name, description })),
     clients: clients.map((client) => ({
       client_id: client['client_id'],
-      ...Object.fromEntries(
-        Object.entries(client).filter(([member, value]) => !readOnly.has(member) && !isUnset(member, value)),
-      ),
+      ...setMembers(client, (member) => !readOnly.has(member)),
+    })),
+    subscriptions: subscriptions.map((subscription) => ({
+      name: subscription['name'],
+      ...setMembers(subscription, (member) => subscriptionMembers.includes(member)),
     })),
   };
+}
+
+function setMembers(thing: Members, isDeclared: (member: string) => boolean): Members {
+  const declared = Object.entries(thing).filter(([member, value]) => isDeclared(member) && !isUnset(member, value));
+  return Object.fromEntries(declared);
 }
 
 function scopeChange({ name, description }: DeclaredScope, present: Members | undefined): Change | undefined {
@@ -83,23 +121,36 @@ function clientChange({ clientId: name, members }: DeclaredClient, present: Memb
   return update('client', name, members, present);
 }
 
+function subscriptionChange({ name, members }: DeclaredSubscription, present: readonly Members[]): Change | undefined {
+  const [found, another] = present.filter((subscription) => subscription['name'] === name);
+  if (another !== undefined) throw new CommandFailure(1, [`there are two subscriptions called ${name}; rename one`]);
+  if (found === undefined) return { action: 'create', kind: 'subscription', name, members, before: {} };
+  const change = update('subscription', name, members, found);
+  return change && { ...change, id: String(found['id']) };
+}
+
 function update(kind: Change['kind'], name: string, declared: Members, present: Members): Change | undefined {
   const changed = Object.entries(declared).filter(([member, value]) => !isSame(member, value, present[member]));
   if (changed.length === 0) return undefined;
   const before = Object.fromEntries(changed.map(([member]) => [member, present[member] ?? null]));
-  const members = Object.fromEntries(changed.map(([member, value]) => [member, mergePatch(value, present[member])]));
+  const members = Object.fromEntries(
+    changed.map(([member, value]) => [member, patchOf(member, value, present[member])]),
+  );
   return { action: 'update', kind, name, members, before };
 }
 
-/** A patch that makes `from` into `to`: what is not in `to` is taken away. */
-function mergePatch(to: unknown, from: unknown): unknown {
-  if (!isMapping(to) || !isMapping(from)) return to;
+/** A patch that makes `from` into `to`: what is not in `to` is taken away, unless the server completes it. */
+function patchOf(member: string, to: unknown, from: unknown): unknown {
+  if (!isMapping(to) || !isMapping(from) || completed.has(member)) return to;
   const gone = Object.keys(from).filter((name) => !(name in to));
   return { ...to, ...Object.fromEntries(gone.map((name) => [name, null])) };
 }
 
 function isSame(member: string, declared: unknown, present: unknown): boolean {
   if (declared === null || declared === undefined) return isUnset(member, present);
+  if (completed.has(member) && isMapping(declared) && isMapping(present)) {
+    return Object.entries(declared).every(([name, value]) => isDeepStrictEqual(value, present[name]));
+  }
   return isDeepStrictEqual(normal(member, declared), normal(member, present));
 }
 

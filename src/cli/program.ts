@@ -3,11 +3,13 @@ import { addApplyCommands } from './apply-commands.js';
 import { addAuditCommands } from './audit-commands.js';
 import { addClientCommands } from './client-commands.js';
 import { addDatabaseCommands, type Programs } from './database-commands.js';
+import { addEventCommands } from './event-commands.js';
 import { CommandFailure, type ExitCode } from './failure.js';
 import { addKeyCommands } from './key-commands.js';
 import { printable } from './printable.js';
 import { addScopeCommands } from './scope-commands.js';
 import type { Shell } from './session.js';
+import { addStatisticsCommand } from './statistics-commands.js';
 import { addTokenCommands } from './token-commands.js';
 
 const footer = `
@@ -59,6 +61,8 @@ function commandLine(shell: Shell, programs: Programs): Command {
   addScopeCommands(program, shell);
   addKeyCommands(program, shell);
   addTokenCommands(program, shell);
+  addEventCommands(program, shell);
+  addStatisticsCommand(program, shell);
   const audit = addAuditCommands(program, shell);
   addApplyCommands(program, shell);
   addDatabaseCommands(program, audit, shell, programs);
