@@ -10,6 +10,7 @@ export type { KeyWrapper } from './key-wrapper.js';
 export { KeyWrappers, loadKeyWrappers } from './key-wrappers.js';
 export { openDerivedKeys } from './open-derived-keys.js';
 export { wrappedRootKey } from './root-key.js';
+export { openSecret, sealSecret } from './sealed-secret.js';
 export { assertWrappedBy, lockKeyCreation, wrapperInUse } from './stored-keys.js';
 export type { WrappedKeys } from './wrapped-keys.js';
 export { wrongKeyEncryptionKey } from './wrong-key-encryption-key.js';

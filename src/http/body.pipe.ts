@@ -1,6 +1,6 @@
 import { Injectable, type PipeTransform, type Type } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
-import { validate, type ValidationError } from 'class-validator';
+import { getMetadataStorage, validate, type ValidationError } from 'class-validator';
 import { badRequest, type ProblemFault } from '../protocol/index.js';
 import { JsonBody } from './request-body.js';
 
@@ -30,6 +30,9 @@ export function bodyOf<Body extends object>(
   type: Type<Body>,
   options: { optional?: boolean } = {},
 ): Type<PipeTransform> {
+  // An object of a class without members is a slip to class-validator.
+  const hasMembers = getMetadataStorage().getTargetValidationMetadatas(type, '', false, false).length > 0;
+
   @Injectable()
   class BodyPipe implements PipeTransform {
     async transform(sent: unknown): Promise<Body> {
@@ -43,9 +46,10 @@ export function bodyOf<Body extends object>(
       }
       const body = plainToInstance(type, value, { exposeDefaultValues: false, exposeUnsetFields: false });
       // class-transformer leaves out members that are named like a method of every object, such as toString.
-      const dropped = Object.keys(value).filter((member) => !Object.hasOwn(body, member));
+      const dropped = Object.keys(value).filter((member) => !hasMembers || !Object.hasOwn(body, member));
       if (dropped.length > 0)
         throw badRequest(dropped.map((member) => ({ pointer: `/${escaped(member)}`, detail: unknownMember })));
+      if (!hasMembers) return body;
       const errors = await validate(body, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true });
       if (errors.length > 0) throw badRequest(faultsOf(errors, ''));
       return body;

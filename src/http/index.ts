@@ -10,6 +10,7 @@ export { createLogger, NestLogger } from './logger.js';
 export { OpenAnswers } from './open-answers.js';
 export { PreparedDocument, PreparedDocuments } from './prepared-document.js';
 export { Refusals } from './refusals.js';
+export { JsonBody } from './request-body.js';
 export { pathOf } from './request-path.js';
 export {
   type CursorSeal,

@@ -52,7 +52,8 @@ export class JsonBody {
 
   constructor(
     request: FastifyRequest,
-    private readonly bytes: Buffer,
+    /** As they were sent, whatever their media type. */
+    readonly bytes: Buffer,
   ) {
     this.merges = request.method === 'PATCH';
     this.type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
@@ -64,6 +65,16 @@ export class JsonBody {
    * @throws Problem 415, JsonFault
    */
   read(): unknown {
+    const bytes = this.content();
+    return bytes.length === 0 ? undefined : parseStrictJson(bytes);
+  }
+
+  /**
+   * The bytes as they were sent, for whoever reads them otherwise; none if nothing was sent.
+   *
+   * @throws Problem 415
+   */
+  content(): Buffer {
     if (this.type !== 'application/json' && !(this.merges && this.type === 'application/merge-patch+json')) {
       throw unsupportedMediaType(
         this.merges
@@ -71,6 +82,6 @@ export class JsonBody {
           : 'the body must be application/json',
       );
     }
-    return this.bytes.length === 0 ? undefined : parseStrictJson(this.bytes);
+    return this.bytes;
   }
 }

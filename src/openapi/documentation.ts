@@ -35,6 +35,8 @@ export interface Documentation {
   readonly query?: Readonly<Record<string, Schema>>;
   readonly requestHeaders?: Headers;
   readonly body?: BodyDocumentation;
+  /** The body where it is read otherwise than by `bodyOf`: its schema, with an example, by media type. */
+  readonly requestContent?: Readonly<Record<string, Schema>>;
   /** The form of an endpoint under `/oauth/`, at which a client authenticates. */
   readonly form?: Schema;
   /** By status; errors only where they are none of the usual. */

@@ -139,7 +139,7 @@ function answerOfAny(alternatives: readonly Problem[]): Schema {
   const example = alternatives.length === 1 && first !== undefined ? { example: problemBody(first) } : undefined;
   return {
     description: `${description.charAt(0).toUpperCase()}${description.slice(1)}.`,
-    headers: headersOf({}),
+    headers: headersOf(alternatives.some((each) => each.retryAfterSeconds !== undefined) ? retryAfter : {}),
     content: {
       'application/problem+json': { schema: problem, ...(example ?? { examples: Object.fromEntries(examples) }) },
     },

@@ -22,7 +22,7 @@ export function operationOf(route: Route): Schema {
   const { tag, summary, description, form } = documentation;
   const oauth = failsAsOAuth(path);
   const parameters = parametersOf(route);
-  const hasBody = route.body !== undefined;
+  const hasBody = route.body !== undefined || documentation.requestContent !== undefined;
   const faults = faultAnswers({ rule, documentation, oauth, hasBody, changes: route.method !== 'GET' });
   const answers = Object.entries(documentation.answers).map(([status, it]) => [
     status,
@@ -72,7 +72,8 @@ function parameter(place: string, name: string, { description, ...schema }: Sche
 }
 
 function requestBodyOf({ documentation, body, path, method }: Route): Schema | undefined {
-  const { form, body: described } = documentation;
+  const { form, body: described, requestContent } = documentation;
+  if (requestContent !== undefined) return { required: true, content: contentOf(requestContent) };
   if (form !== undefined) {
     return {
       required: true,
@@ -97,10 +98,12 @@ function answerOf({ description, schema, content, headers }: AnswerDocumentation
   return {
     description,
     headers: headersOf({ ...(isPrivate ? noStore : {}), ...headers }),
-    content:
-      bodies &&
-      Object.fromEntries(
-        Object.entries(bodies).map(([type, body]) => [type, { schema: body, example: exampleOf(body) }]),
-      ),
+    content: bodies && contentOf(bodies),
   };
+}
+
+function contentOf(bodies: Readonly<Record<string, Schema>>): Schema {
+  return Object.fromEntries(
+    Object.entries(bodies).map(([type, body]) => [type, { schema: body, example: exampleOf(body) }]),
+  );
 }

@@ -20,6 +20,12 @@ export const tags: readonly { readonly name: string; readonly description: strin
   { name: 'Scopes', description: 'The registry of scope names.' },
   { name: 'Tokens', description: 'Issued tokens, for operators.' },
   { name: 'Keys', description: 'Signing keys and their life.' },
+  { name: 'Events', description: 'Publishing, and the catalogue of types.' },
+  { name: 'Subscriptions', description: 'Who is told of which events, and how.' },
+  { name: 'Deliveries', description: 'What became of each event, and how it goes.' },
+  { name: 'Dead letters', description: 'Deliveries that were given up, and another try.' },
+  { name: 'Polling', description: 'Events for receivers that cannot be called.' },
+  { name: 'State sync', description: 'State that services keep here for each other, and its changes.' },
   { name: 'Audit log', description: 'Who did what, and the proof that nobody has touched it.' },
   { name: 'Statistics', description: 'Counts over time.' },
   { name: 'Running', description: 'Probes, metrics and this document.' },
@@ -68,4 +74,8 @@ export function securitySchemes(issuer: string, scopes: readonly string[]): Sche
 const scopeMeanings: Readonly<Record<string, string>> = {
   'admin:oauth': 'Clients, scopes, tokens, keys, statistics and the audit log.',
   'admin:system': 'Metrics of the server.',
+  'events:publish': 'Publishing events.',
+  'state:read': 'Reading states and the feed of their changes.',
+  'state:write': 'Writing states of types of its own.',
+  'events:poll': 'Reading and acknowledging the events of own subscriptions that are polled.',
 };

@@ -1,7 +1,12 @@
 /** The one entry of `protocol/`: what the specifications say, as pure functions and types. */
 export { type BearerChallenge, bearerChallenge, type DpopChallenge, dpopChallenge } from './bearer.js';
+export { canonicalJsonText } from './canonical-json-text.js';
 export { parseDateTime } from './date-time.js';
 export { isNotModified } from './entity-tag.js';
+export { type CloudEvent, type CloudEventData, cloudEventLimits, cloudEventText, isReservedEventType } from './cloud-event.js';
+export { type CloudEventRequest, maxBatchSize, readCloudEvents } from './cloud-event-http.js';
+export { type EventFilter, readEventFilter } from './event-filter.js';
+export { type EventSelection, type MatchableEvent, matches, maxEventTypeLength, typeGlobFault } from './event-match.js';
 export { type Form, isFormMediaType, parseForm, singleParameter } from './form.js';
 export { formatSecret, formatSecretId, type ParsedSecret, parseSecret, type SecretKind } from './generated-secret.js';
 export { isCompactJws } from './jose/compact-jws.js';
@@ -56,6 +61,7 @@ export {
 } from './oauth/scope.js';
 export { readTokenParameter } from './oauth/token-parameter.js';
 export { readTokenRequest, type TokenRequest } from './oauth/token-request.js';
+export { type Preconditions, preconditionsHold, readPreconditions } from './preconditions.js';
 export {
   badRequest,
   conflict,
@@ -73,7 +79,8 @@ export {
   unavailable,
   unsupportedMediaType,
 } from './problem.js';
-export { JsonFault, parseStrictJson } from './strict-json.js';
+export { webhookSignature, type WebhookMessage } from './standard-webhook.js';
+export { checkStrictJson, JsonFault, parseStrictJson } from './strict-json.js';
 export { type CertificateContent, extensionId, readCertificate } from './x509/certificate.js';
 export { DerFault } from './x509/der.js';
 export { type DistinguishedName, isSameName, parseDistinguishedName } from './x509/distinguished-name.js';

@@ -1,4 +1,5 @@
 import { JsonFault } from './json-fault.js';
+import { jsonPointer } from './json-pointer.js';
 
 const MAX_DEPTH = 32;
 const MAX_VALUES = 10_000;
@@ -9,6 +10,19 @@ const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 
+/** What a scan takes and tells beside its faults. */
+export interface ScanOptions {
+  /** Most values in the text, 10,000 unless given. */
+  readonly maxValues?: number;
+  /** Most levels of nesting, 32 unless given. */
+  readonly maxDepth?: number;
+  /** Is told of each value down to `depth` (0: the whole text): its JSON Pointer, and where in the text it stands. */
+  readonly values?: {
+    readonly depth: number;
+    readonly found: (pointer: string, start: number, end: number) => void;
+  };
+}
+
 /** One pass over a JSON text (RFC 8259) that checks it and builds nothing; linear in its length. */
 export class JsonScanner {
   private at = 0;
@@ -16,7 +30,10 @@ export class JsonScanner {
   /** The member names and indices that lead to where we are; its length is the depth. */
   private readonly path: (string | number)[] = [];
 
-  constructor(private readonly text: string) {}
+  constructor(
+    private readonly text: string,
+    private readonly options: ScanOptions = {},
+  ) {}
 
   /** @throws JsonFault at the first fault */
   check(): void {
@@ -26,8 +43,17 @@ export class JsonScanner {
   }
 
   private readValue(): void {
-    if (++this.values > MAX_VALUES) throw this.fault(`the body must not have more than ${MAX_VALUES} values`);
+    const { maxValues = MAX_VALUES, values } = this.options;
+    if (++this.values > maxValues) throw this.fault(`the body must not have more than ${maxValues} values`);
     this.skipBlanks();
+    const start = this.at;
+    this.readToken();
+    if (values !== undefined && this.path.length <= values.depth) {
+      values.found(jsonPointer(this.path), start, this.at);
+    }
+  }
+
+  private readToken(): void {
     switch (this.text.charAt(this.at)) {
       case '{':
         return this.readObject();
@@ -79,7 +105,8 @@ export class JsonScanner {
   }
 
   private enter(): void {
-    if (this.path.length >= MAX_DEPTH) throw this.fault(`the body must not be nested deeper than ${MAX_DEPTH} levels`);
+    const { maxDepth = MAX_DEPTH } = this.options;
+    if (this.path.length >= maxDepth) throw this.fault(`the body must not be nested deeper than ${maxDepth} levels`);
     this.at++;
   }
 
@@ -140,7 +167,6 @@ export class JsonScanner {
   }
 
   private fault(detail: string): JsonFault {
-    const pointer = this.path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
-    return new JsonFault(pointer.slice(0, MAX_POINTER_LENGTH), detail);
+    return new JsonFault(jsonPointer(this.path).slice(0, MAX_POINTER_LENGTH), detail);
   }
 }
