@@ -162,6 +162,7 @@ export class EventRoad1795219210000 implements MigrationInterface {
         WHERE status IN ('pending', 'retrying') AND lease_token IS NOT NULL`);
     await queryRunner.query(`
       CREATE INDEX deliveries_publisher ON deliveries (publisher) WHERE status IN ('pending', 'retrying')`);
+    await queryRunner.query(`CREATE INDEX deliveries_dead ON deliveries (created_at, id) WHERE status = 'dead'`);
     await queryRunner.query(`CREATE INDEX deliveries_created_at_id ON deliveries (created_at, id)`);
     await queryRunner.query(`CREATE INDEX deliveries_subscription_id ON deliveries (subscription_id, created_at, id)`);
     await queryRunner.query(

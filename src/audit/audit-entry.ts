@@ -2,6 +2,7 @@
 export type AuditAction =
   | 'access.denied'
   | 'audit.exported'
+  | 'audit.pruned'
   | 'bootstrap.completed'
   | 'client.created'
   | 'client.updated'
@@ -10,6 +11,12 @@ export type AuditAction =
   | 'client.deleted'
   | 'client.secret_regenerated'
   | 'client.secret_deleted'
+  | 'dead_letter.deleted'
+  | 'dead_letter.replayed'
+  | 'event.publish_denied'
+  | 'event_type.created'
+  | 'event_type.updated'
+  | 'event_type.deleted'
   | 'kek.rotated'
   | 'key.activated'
   | 'key.ceased'
@@ -20,6 +27,14 @@ export type AuditAction =
   | 'scope.created'
   | 'scope.updated'
   | 'scope.deleted'
+  | 'subscription.created'
+  | 'subscription.updated'
+  | 'subscription.paused'
+  | 'subscription.resumed'
+  | 'subscription.deleted'
+  | 'subscription.secret_rotated'
+  | 'subscription.tested'
+  | 'state.type_claimed'
   | 'token.issued'
   | 'token.denied'
   | 'token.introspection_denied'
@@ -28,7 +43,18 @@ export type AuditAction =
   | 'token.reused';
 
 /** What an entry is about; `targetId` is its public identifier. */
-export type AuditTargetType = 'client' | 'token' | 'refresh_family' | 'key' | 'scope' | 'route' | 'audit_log';
+export type AuditTargetType =
+  | 'client'
+  | 'token'
+  | 'refresh_family'
+  | 'key'
+  | 'scope'
+  | 'event_type'
+  | 'route'
+  | 'audit_log'
+  | 'subscription'
+  | 'dead_letter'
+  | 'state_type';
 
 /** Where a request came from. */
 export interface RequestOrigin {

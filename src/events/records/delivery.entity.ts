@@ -13,6 +13,7 @@ import { SubscriptionEntity } from './subscription.entity.js';
   where: `status IN ('pending', 'retrying') AND lease_token IS NOT NULL`,
 })
 @Index('deliveries_publisher', ['publisher'], { where: `status IN ('pending', 'retrying')` })
+@Index('deliveries_dead', ['createdAt', 'id'], { where: `status = 'dead'` })
 @Index('deliveries_created_at_id', ['createdAt', 'id'])
 @Index('deliveries_subscription_id', ['subscriptionId', 'createdAt', 'id'])
 @Index('deliveries_finished_at', ['finishedAt'], { where: 'finished_at IS NOT NULL' })
