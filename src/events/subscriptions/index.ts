@@ -1,1 +1,6 @@
+export { GoneSubscriptions } from './gone-subscriptions.js';
+export { SendableSubscriptions } from './sendable-subscriptions.js';
+export { SigningSecrets } from './signing-secrets.js';
+export { matchableEvent, type RoutableSubscription, SubscriptionDirectory } from './subscription-directory.js';
+export type { DeliveryToken, SendableSubscription } from './subscription.js';
 export { SubscriptionsModule } from './subscriptions.module.js';

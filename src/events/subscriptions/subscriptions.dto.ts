@@ -1,0 +1,134 @@
+import { Transform } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsIn,
+  IsInt,
+  IsObject,
+  IsOptional,
+  IsString,
+  Length,
+  Matches,
+  Max,
+  Min,
+  ValidateIf,
+} from 'class-validator';
+import type { SubscriptionDelivery, SubscriptionOrdering, SubscriptionStatus } from './subscription.js';
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+const maxEventTypes = 100;
+
+const noControlCharacters = Matches(/^\P{Cc}*$/u, { message: 'must not hold control characters' });
+
+/** A required name, or in a patch one that may be absent but not removed. */
+function Name(): PropertyDecorator {
+  return all(IsString(), Length(1, 200), noControlCharacters, Matches(/\S/, { message: 'must not be blank' }));
+}
+
+/** What the list holds is checked item by item, so that a fault can name the item. */
+function EventTypes(): PropertyDecorator {
+  return all(IsArray(), ArrayMaxSize(maxEventTypes));
+}
+
+function Integer(min: number, max: number): PropertyDecorator {
+  return all(IsOptional(), IsInt(), Min(min), Max(max));
+}
+
+/** An object taken over as it was sent: class-transformer would drop members that are named like methods of objects. */
+function Untouched(): PropertyDecorator {
+  return all(
+    IsOptional(),
+    IsObject(),
+    Transform(({ obj, key }: { obj: Record<string, unknown>; key: string }) => obj[key], { toClassOnly: true }),
+  );
+}
+
+function all(...decorators: readonly PropertyDecorator[]): PropertyDecorator {
+  return (target, key) => {
+    for (const decorate of decorators) decorate(target, key);
+  };
+}
+
+function isSent(_: object, value: unknown): boolean {
+  return value !== undefined;
+}
+
+/** The members that a new subscription and a change of one share; types and bounds only. `null` stands for the default. */
+export abstract class SubscriptionMembers {
+  @IsOptional()
+  @IsIn(['push', 'poll'])
+  delivery?: SubscriptionDelivery | null;
+
+  @IsOptional()
+  @IsString()
+  url?: string | null;
+
+  @IsOptional()
+  @IsString()
+  @Length(1, 1024)
+  @noControlCharacters
+  source?: string | null;
+
+  @Untouched()
+  filter?: JsonObject | null;
+
+  @IsOptional()
+  @Matches(/^[A-Za-z0-9._-]{3,64}$/, { message: 'must be 3 to 64 characters of A-Z a-z 0-9 . _ -' })
+  client_id?: string | null;
+
+  @Untouched()
+  headers?: JsonObject | null;
+
+  @Untouched()
+  retry?: JsonObject | null;
+
+  @Integer(100, 30_000)
+  timeout_ms?: number | null;
+
+  @Integer(1, 100)
+  max_in_flight?: number | null;
+
+  @Integer(1, 10_000)
+  rate_limit_per_second?: number | null;
+
+  @IsOptional()
+  @IsIn(['none', 'subject'])
+  ordering?: SubscriptionOrdering | null;
+
+  @Untouched()
+  auth?: JsonObject | null;
+
+  @ValidateIf(isSent)
+  @IsIn(['active', 'paused'])
+  status?: SubscriptionStatus;
+}
+
+/** Body of `POST /admin/events/subscriptions`. */
+export class CreateSubscriptionBody extends SubscriptionMembers {
+  @Name()
+  name: string;
+
+  @EventTypes()
+  event_types: readonly unknown[];
+}
+
+/** Body of `PATCH /admin/events/subscriptions/{id}`: a JSON merge patch (RFC 7396). */
+export class UpdateSubscriptionBody extends SubscriptionMembers {
+  @ValidateIf(isSent)
+  @Name()
+  name?: string;
+
+  @ValidateIf(isSent)
+  @EventTypes()
+  event_types?: readonly unknown[];
+}
+
+/** Body of `POST /admin/events/subscriptions/{id}/rotate-secret`. */
+export class RotateSecretBody {
+  @Integer(0, 2_592_000)
+  overlap_seconds?: number | null;
+}
+
+/** Body of `POST /admin/events/subscriptions/{id}/test`: nothing. */
+export class TestSubscriptionBody {}
