@@ -48,6 +48,7 @@ export class StateSync1795219211000 implements MigrationInterface {
     await queryRunner.query(
       `CREATE INDEX state_changes_resource ON state_changes (resource_type, resource_id, version)`,
     );
+    await queryRunner.query(`CREATE INDEX state_changes_resource_type ON state_changes (resource_type, position)`);
     await queryRunner.query(`CREATE INDEX state_changes_updated_at ON state_changes (updated_at)`);
   }
 

@@ -1,3 +1,4 @@
+export { longPollsPerClient } from './long-polls.js';
 export { StateChangeEntity } from './state-change.entity.js';
 export { StateFeedEntity } from './state-feed.entity.js';
 export { StateResourceEntity } from './state-resource.entity.js';

@@ -3,6 +3,7 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 /** A row of `state_changes`: one change, at its position in the order of commits. */
 @Entity({ name: 'state_changes' })
 @Index('state_changes_resource', ['resourceType', 'resourceId', 'version'])
+@Index('state_changes_resource_type', ['resourceType', 'position'])
 @Index('state_changes_updated_at', ['updatedAt'])
 export class StateChangeEntity {
   @PrimaryColumn('bigint', { primaryKeyConstraintName: 'state_changes_pkey' })
