@@ -4,8 +4,8 @@ const usualConnections = 100;
 /** Left to whoever looks at the database, and to commands beside the server. */
 const spareConnections = 5;
 
-/** Of every process: one that listens, and those of the queue's producers. */
-const fixedConnections = 4;
+/** Of every process: one that listens, those of the queue's producers, and two for each of the three workers of deliveries. */
+const fixedConnections = 1 + 3 + 3 * 2;
 
 /** Of the worker of the scheduled jobs; at a hand-over there are two. */
 const jobConnections = 2 * 4;
@@ -26,7 +26,7 @@ export interface ConnectionShare {
 
 /**
  * Divides the connections of a PostgreSQL with the usual 100 among the processes of one start; one process more than asked for
- * lives while they are replaced. From 9 processes on the least that each one needs is more than that: see
+ * lives while they are replaced. From 5 processes on the least that each one needs is more than that: see
  * {@link serverConnections}.
  */
 export function connectionShare(processes: number): ConnectionShare {

@@ -59,9 +59,9 @@ export abstract class BullMqBackend<Store extends IQueueBackend, Connection> ext
   }
 
   async openWorker(name: string, processor: JobProcessor, options: WorkerOptions = {}): Promise<JobWorker> {
-    const { concurrency = 1, lockSeconds = 30 } = options;
+    const { concurrency = 1, lockSeconds = 30, connections = 3, onDone } = options;
     const worker = new BullMqWorker(name, processor, this.faults);
-    const { connection, release } = await this.connect('worker', concurrency);
+    const { connection, release } = await this.connect('worker', Math.min(concurrency, connections));
     const opened = new this.bullMq.Worker<JobIds, void>(name, worker.process, {
       connection,
       prefix: this.prefix,
@@ -77,6 +77,7 @@ export abstract class BullMqBackend<Store extends IQueueBackend, Connection> ext
       },
     });
     worker.attach(opened);
+    if (onDone !== undefined) opened.on('completed', ({ id }) => onDone(id ?? ''));
     try {
       await this.untilReady(`worker ${name}`, opened);
     } catch (error) {
@@ -96,10 +97,10 @@ export abstract class BullMqBackend<Store extends IQueueBackend, Connection> ext
   /**
    * Connects, or gives the connection that exists.
    *
-   * @param concurrency jobs at once, for a worker
+   * @param statements connections for statements, for a worker
    * @throws QueueUnavailable
    */
-  protected abstract connect(role: 'producer' | 'worker', concurrency: number): Promise<Connected<Connection>>;
+  protected abstract connect(role: 'producer' | 'worker', statements: number): Promise<Connected<Connection>>;
 
   /** Runs `work` while no other process does the like, where the store itself does not see to that. */
   protected abstract alone(work: () => Promise<void>): Promise<void>;

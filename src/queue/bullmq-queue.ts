@@ -37,11 +37,12 @@ export class BullMqQueue implements JobQueue {
 
   async add(name: string, ids: JobIds, options: JobOptions = {}): Promise<string> {
     const data = checkJobIds(ids);
-    const { jobId, delayMs = 0, attempts = 1, backoffMs = 1_000 } = options;
+    const { jobId, delayMs = 0, attempts = 1, backoffMs = 1_000, keepFailed = true } = options;
     const job = await this.available(() =>
       this.queue.add(name, data, {
         ...retention,
         ...(jobId === undefined ? {} : { jobId }),
+        ...(keepFailed ? {} : { removeOnFail: true }),
         delay: Math.round(delayMs),
         attempts,
         backoff: { type: 'custom', delay: backoffMs },

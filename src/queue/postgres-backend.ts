@@ -12,8 +12,6 @@ import { QueueUnavailable } from './queue-unavailable.js';
 
 /** Connections that the producers of a process share. */
 const producerConnections = 3;
-/** Most connections of one worker for its statements, beside the one on which it listens. */
-const workerConnections = 3;
 
 /**
  * The queues in the server's own database, PostgreSQL 14 or later. At most 3 connections for the producers and up to 4 per
@@ -44,7 +42,7 @@ export class PostgresBackend extends BullMqBackend<PostgresQueueBackend, Postgre
 
   protected async connect(
     role: 'producer' | 'worker',
-    concurrency: number,
+    statements: number,
   ): Promise<Connected<PostgresConnectionOptions>> {
     this.migrated ??= this.migrate();
     try {
@@ -54,7 +52,7 @@ export class PostgresBackend extends BullMqBackend<PostgresQueueBackend, Postgre
       throw new QueueUnavailable(error);
     }
     if (role === 'producer') return { connection: this.producers };
-    const pool = new PostgresPool(this.url, Math.min(concurrency, workerConnections) + 1, this.faults);
+    const pool = new PostgresPool(this.url, statements + 1, this.faults);
     return { connection: pool, release: () => pool.end() };
   }
 

@@ -36,6 +36,8 @@ export interface JobOptions {
   readonly attempts?: number;
   /** Delay in milliseconds before the second run; it doubles from run to run up to five minutes, ± 20 %. Default 1000. */
   readonly backoffMs?: number;
+  /** Whether it is kept for a look when it has failed for good, and its id with it; default true. */
+  readonly keepFailed?: boolean;
 }
 
 /** A job that is due again and again. */
@@ -77,6 +79,13 @@ export interface WorkerOptions {
   readonly concurrency?: number;
   /** Seconds without a sign of life after which a job is taken for abandoned and given to another worker; default 30. */
   readonly lockSeconds?: number;
+  /** On PostgreSQL: most connections for the worker's statements, beside the one on which it listens; default 3. */
+  readonly connections?: number;
+  /**
+   * Is told the id of each job that succeeded in this process, once it is out of the store: from now on the same id can be added
+   * again. Not called for a job that the store has lost, or given to another worker.
+   */
+  readonly onDone?: (jobId: string) => void;
 }
 
 /** The consumers' side of a queue. */

@@ -106,6 +106,51 @@ describe.each(['redis', 'postgres'] as const)('the queue on %s', (kind) => {
     expect(seen.every(({ name, attempt }) => name === 'deliver' && attempt === 1)).toBe(true);
   });
 
+  given('tells when a job is done: from then on the same id can be added again', async () => {
+    const backend = newBackend();
+    const queue = await backend.openQueue('again');
+    const started: string[] = [];
+    const done: string[] = [];
+    const end = gate();
+    await backend.openWorker(
+      'again',
+      async ({ ids }) => {
+        started.push(ids['turn'] ?? '');
+        await end.passed;
+      },
+      {
+        concurrency: 2,
+        connections: 1,
+        onDone: (id) => {
+          done.push(id);
+          if (done.length === 1) void queue.add('work', { turn: 'third' }, { jobId: 'lane-1' });
+        },
+      },
+    );
+    await queue.add('work', { turn: 'first' }, { jobId: 'lane-1' });
+    await until(() => started.length === 1);
+    await queue.add('work', { turn: 'second' }, { jobId: 'lane-1' });
+    end.open();
+    await until(() => done.length === 2);
+    expect(started).toEqual(['first', 'third']);
+    expect(done).toEqual(['lane-1', 'lane-1']);
+  });
+
+  given('keeps no failed job that is not to be kept, nor its id', async () => {
+    const backend = newBackend();
+    const queue = await backend.openQueue('unkept');
+    let runs = 0;
+    await backend.openWorker('unkept', () => {
+      runs += 1;
+      return Promise.reject(new Error('no'));
+    });
+    for (const turn of [1, 2]) {
+      await queue.add('work', {}, { jobId: 'lane-1', keepFailed: false });
+      await until(async () => runs === turn && Object.values(await queue.counts()).every((count) => count === 0));
+    }
+    expect(runs).toBe(2);
+  });
+
   given('runs a job that was added while the worker waits', async () => {
     const backend = newBackend();
     const seen: string[] = [];

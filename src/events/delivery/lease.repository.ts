@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import type { Lane, StoredEvent } from '../records/index.js';
+import type { SendableSubscription } from '../subscriptions/index.js';
+import { DeliveryDatabase } from './delivery-database.js';
+import {
+  carefulLeaseStatement,
+  leasedBytes,
+  leaseStatement,
+  lockStatement,
+  lookStatement,
+  probingStatement,
+  releaseStatement,
+  scannedRows,
+  spendStatement,
+} from './lease.statements.js';
+import { type LeasedDelivery, leaseMs } from './leased-delivery.js';
+
+type Row = StoredEvent &
+  Pick<LeasedDelivery, 'id' | 'eventId' | 'eventType' | 'attemptCount' | 'attemptsBefore' | 'ageMs'>;
+
+type CarefulRow = Row & { readonly scanned: number };
+
+interface Health {
+  readonly breaker: 'closed' | 'open';
+  readonly probeDue: boolean;
+  readonly at: string;
+  readonly tokens: number;
+}
+
+/** What was taken from a lane. */
+export interface Taken {
+  readonly deliveries: readonly LeasedDelivery[];
+  /** Whether more may be due than was taken. */
+  readonly more: boolean;
+}
+
+/** When a lane has something to do again, as far as is known. */
+export interface Look {
+  /** `subscriptions.version`. */
+  readonly version: string;
+  /** Neither paused nor deleted, and pushed to. */
+  readonly live: boolean;
+  readonly breakerOpen: boolean;
+  readonly probeInMs: number | null;
+  /** Until its rate allows one more; `null`: there is no limit. */
+  readonly tokenInMs: number | null;
+  /** Until the next delivery is due; `null`: none is open. */
+  readonly dueInMs: number | null;
+}
+
+const nothing: Taken = { deliveries: [], more: false };
+
+/** Deliveries are taken by a lease: it ends by itself, so that nothing is lost with whoever holds it. */
+@Injectable()
+export class LeaseRepository {
+  constructor(@Inject(DeliveryDatabase) private readonly database: DeliveryDatabase) {}
+
+  /**
+   * Takes due deliveries of a lane, as the subscription is known to the caller: none when it has changed since.
+   *
+   * @param careful order, rate or an open breaker have to be minded
+   * @throws DatabaseUnavailable
+   */
+  async take(subscription: SendableSubscription, lane: Lane, most: number, careful: boolean): Promise<Taken> {
+    if (careful) return this.takeCarefully(subscription, lane, most);
+    const token = randomUUID();
+    const leasedAt = performance.now();
+    const { id, version, timeoutMs } = subscription;
+    const values = [id, lane, version, most, token, leaseMs(timeoutMs), leasedBytes];
+    const rows = await this.database.query<Row>({ name: 'lease_deliveries', text: leaseStatement, values });
+    return {
+      deliveries: rows.map((row) => toLeased(row, token, leasedAt, false)),
+      // Fewer rows because they are large leave some behind.
+      more: rows.length === most || bytesOf(rows) * 2 > leasedBytes,
+    };
+  }
+
+  /** @returns `undefined` for a subscription that does not exist */
+  async look({ id, ratePerSecond }: SendableSubscription, lane: Lane): Promise<Look | undefined> {
+    const values = [id, lane, bucketOf(ratePerSecond), ratePerSecond ?? 0];
+    const [row] = await this.database.query<Look & Record<string, unknown>>({
+      name: 'look_at_lane',
+      text: lookStatement,
+      values,
+    });
+    return row;
+  }
+
+  /**
+   * Gives deliveries back that were not sent.
+   *
+   * @param afterMs when they may be taken again
+   */
+  async release(deliveries: readonly LeasedDelivery[], afterMs: number): Promise<void> {
+    const ids = deliveries.map(({ id }) => id);
+    const tokens = deliveries.map(({ leaseToken }) => leaseToken);
+    await this.database.query({ name: 'release_leases', text: releaseStatement, values: [ids, tokens, afterMs] });
+  }
+
+  private takeCarefully(subscription: SendableSubscription, lane: Lane, most: number): Promise<Taken> {
+    const { id, ratePerSecond } = subscription;
+    const ordered = subscription.ordering === 'subject';
+    return this.database.transaction(async (tx) => {
+      const [health] = await tx.query<Health[]>(lockStatement, [id, bucketOf(ratePerSecond), ratePerSecond ?? 0]);
+      if (health === undefined) return nothing;
+      const probe = health.breaker === 'open';
+      if (probe && !health.probeDue) return nothing;
+      const allowed = ratePerSecond === null ? most : Math.min(most, Math.floor(health.tokens));
+      const limit = probe ? Math.min(1, allowed) : allowed;
+      if (limit === 0) return nothing;
+      const token = randomUUID();
+      const leasedAt = performance.now();
+      const lease = leaseMs(subscription.timeoutMs);
+      const scan = ordered ? scannedRows : limit;
+      const values = [id, lane, subscription.version, limit, token, lease, leasedBytes, ordered, scan];
+      const rows = await tx.query<CarefulRow[]>(carefulLeaseStatement, values);
+      const leased = rows.filter((row) => row.id !== null).map((row) => toLeased(row, token, leasedAt, probe));
+      if (ratePerSecond !== null) await tx.query(spendStatement, [id, health.tokens - leased.length, health.at]);
+      if (probe && leased.length > 0) await tx.query(probingStatement, [id, lease]);
+      return { deliveries: leased, more: !probe && (leased.length === limit || (rows[0]?.scanned ?? 0) >= scan) };
+    });
+  }
+}
+
+/** Tokens that a bucket holds: a tenth of a second's, so that the limit holds for any second, and one at least. */
+function bucketOf(ratePerSecond: number | null): number {
+  return Math.max(1, (ratePerSecond ?? 0) / 10);
+}
+
+function bytesOf(rows: readonly Row[]): number {
+  return rows.reduce((sum, { envelope }) => sum + (envelope?.length ?? 0), 0);
+}
+
+function toLeased(row: Row, leaseToken: string, leasedAt: number, probe: boolean): LeasedDelivery {
+  const { envelope, sourceId, source, type, subject, occurredAt, data } = row;
+  const { id, eventId, eventType, attemptCount, attemptsBefore, ageMs } = row;
+  const event = { envelope, sourceId, source, type, subject, occurredAt, data };
+  return { id, leaseToken, leasedAt, eventId, eventType, event, attemptCount, attemptsBefore, ageMs, probe };
+}
