@@ -75,6 +75,7 @@ export class BearerStrategy extends PassportStrategy(Strategy, 'bearer') {
       clientId: payload.client_id,
       scopes: payload.scope === '' ? [] : payload.scope.split(' '),
       jti: payload.jti,
+      expiresAt: payload.exp,
       origin: originOf(request),
     };
   }

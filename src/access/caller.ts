@@ -6,5 +6,7 @@ export interface Caller {
   /** The scopes of the token, not of the client. */
   readonly scopes: readonly string[];
   readonly jti: string;
+  /** `exp` of the token, seconds since the epoch. */
+  readonly expiresAt: number;
   readonly origin: RequestOrigin;
 }
