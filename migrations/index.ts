@@ -10,6 +10,7 @@ import { AuditChain1795219208000 } from './1795219208000-audit-chain.js';
 import { Statistics1795219209000 } from './1795219209000-statistics.js';
 import { EventRoad1795219210000 } from './1795219210000-event-road.js';
 import { StateSync1795219211000 } from './1795219211000-state-sync.js';
+import { Limits1795219212000 } from './1795219212000-limits.js';
 
 /** Every migration in the order it runs. A released migration is never edited. */
 export const migrations = [
@@ -25,4 +26,5 @@ export const migrations = [
   Statistics1795219209000,
   EventRoad1795219210000,
   StateSync1795219211000,
+  Limits1795219212000,
 ];

@@ -58,6 +58,24 @@ const memberOptions: readonly MemberOption[] = [
     member: 'rate_limit_per_minute',
     kind: 'integer',
   },
+  {
+    flags: '--rate-limit-per-day <n>',
+    description: 'tokens per day of UTC at most',
+    member: 'rate_limit_per_day',
+    kind: 'integer',
+  },
+  {
+    flags: '--rate-limit-mode <mode>',
+    description: 'what is beyond its limits: enforce (refused) or report (counted)',
+    member: 'rate_limit_mode',
+    kind: 'text',
+  },
+  {
+    flags: '--token-coalescing <seconds>',
+    description: 'requests that are alike get the same token for so long',
+    member: 'token_coalescing_seconds',
+    kind: 'integer',
+  },
   { flags: '--contact <text>', description: 'whom to ask (repeatable)', member: 'contacts', kind: 'list' },
 ];
 

@@ -52,6 +52,12 @@ export const settingSchemas: MemberSchemas<Pick<ClientAnswer, SettingName>> = {
   ),
   allowed_networks: list('Where it may call from; none: from anywhere.', text('A CIDR.', '10.0.0.0/8')),
   rate_limit_per_minute: nullable(count('Token requests per minute; `null`: no limit.', 600)),
+  rate_limit_per_day: nullable(count('Token requests per day of UTC; `null`: no limit.', 100_000), null),
+  rate_limit_mode: oneOf('Whether what is beyond its limits is refused, or only counted.', ['enforce', 'report']),
+  token_coalescing_seconds: count(
+    'How long requests that are alike get the same token, at most 60; 0: each gets its own.',
+    0,
+  ),
   contacts: list('Whom to ask about it.', text('A person.', 'billing@example.com')),
   metadata: mapOf('Anything else about it.', text('A value.', 'eu', { maxLength: 512 }), { region: 'eu' }),
 };

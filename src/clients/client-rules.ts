@@ -14,6 +14,9 @@ export function reportContradictions(settings: ClientSettings, withKeys: boolean
   if (grantTypes.includes('refresh_token') && !grantTypes.includes('client_credentials')) {
     report('/grant_types', 'refresh_token needs client_credentials, which the first refresh token comes from');
   }
+  if (settings.tokenCoalescingSeconds > 0 && grantTypes.includes('refresh_token')) {
+    report('/token_coalescing_seconds', 'excludes the grant refresh_token, whose tokens are never shared');
+  }
   if (jwks !== null && jwksUri !== null) report('/jwks_uri', 'jwks and jwks_uri exclude each other (RFC 7591 §2)');
   if (authenticatesWithKey(method) && jwks === null && jwksUri === null) {
     report('/token_endpoint_auth_method', `${method} needs jwks or jwks_uri`);

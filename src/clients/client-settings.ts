@@ -82,6 +82,9 @@ function readMembers(
     tlsClientCertificateBoundAccessTokens: body.tls_client_certificate_bound_access_tokens,
     allowedNetworks: given(body.allowed_networks, (list) => readNetworks(list, report)),
     rateLimitPerMinute: body.rate_limit_per_minute,
+    rateLimitPerDay: body.rate_limit_per_day,
+    rateLimitMode: body.rate_limit_mode,
+    tokenCoalescingSeconds: body.token_coalescing_seconds,
     contacts: given(body.contacts, (list) => readList(list, '/contacts', report, contactFault)),
     metadata: given(body.metadata, (metadata) => readMetadata(metadata, report)),
   };

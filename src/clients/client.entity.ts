@@ -83,6 +83,17 @@ export class ClientEntity {
   @Column('integer', { name: 'rate_limit_per_minute', nullable: true })
   rateLimitPerMinute: number | null;
 
+  @Column('integer', { name: 'rate_limit_per_day', nullable: true })
+  rateLimitPerDay: number | null;
+
+  /** `null`: as `enforce`. */
+  @Column('text', { name: 'rate_limit_mode', nullable: true })
+  rateLimitMode: string | null;
+
+  /** `null`: as 0. */
+  @Column('integer', { name: 'token_coalescing_seconds', nullable: true })
+  tokenCoalescingSeconds: number | null;
+
   @Column('text', { array: true })
   contacts: string[];
 

@@ -212,6 +212,9 @@ function columnsOf(settings: ClientSettings): QueryDeepPartialEntity<ClientEntit
     tlsClientCertificateBoundAccessTokens: settings.tlsClientCertificateBoundAccessTokens,
     allowedNetworks: [...settings.allowedNetworks],
     rateLimitPerMinute: settings.rateLimitPerMinute,
+    rateLimitPerDay: settings.rateLimitPerDay,
+    rateLimitMode: settings.rateLimitMode,
+    tokenCoalescingSeconds: settings.tokenCoalescingSeconds,
     contacts: [...settings.contacts],
     metadata: { ...settings.metadata },
   };
@@ -237,6 +240,8 @@ function toClient(entity: ClientEntity, secrets: readonly ClientSecretEntity[]):
   return {
     ...client,
     refreshTokenGraceSeconds: entity.refreshTokenGraceSeconds ?? 0,
+    rateLimitMode: entity.rateLimitMode === 'report' ? 'report' : 'enforce',
+    tokenCoalescingSeconds: entity.tokenCoalescingSeconds ?? 0,
     status: entity.status === 'active' ? 'active' : 'disabled',
     secrets: secrets.map(toSecret),
   };

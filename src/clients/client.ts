@@ -1,6 +1,9 @@
 /** Whether a client may get tokens. A deleted one is a tombstone, and nobody sees it. */
 export type ClientStatus = 'active' | 'disabled';
 
+/** What becomes of a request beyond the quotas of its client: it is refused, or counted only. */
+export type RateLimitMode = 'enforce' | 'report';
+
 /** A set of public keys (RFC 7517 §5). */
 export interface Jwks {
   readonly keys: readonly Readonly<Record<string, unknown>>[];
@@ -35,7 +38,13 @@ export interface ClientSettings {
   readonly tlsClientCertificateBoundAccessTokens: boolean;
   /** Canonical CIDRs it may call from; none: from anywhere. */
   readonly allowedNetworks: readonly string[];
+  /** Token requests per minute; `null`: no limit. */
   readonly rateLimitPerMinute: number | null;
+  /** Token requests per day of UTC; `null`: no limit. */
+  readonly rateLimitPerDay: number | null;
+  readonly rateLimitMode: RateLimitMode;
+  /** How long requests that are alike get the same token; 0: each gets its own. */
+  readonly tokenCoalescingSeconds: number;
   readonly contacts: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
 }
@@ -87,6 +96,9 @@ export const defaultSettings: ClientSettings = {
   tlsClientCertificateBoundAccessTokens: false,
   allowedNetworks: [],
   rateLimitPerMinute: null,
+  rateLimitPerDay: null,
+  rateLimitMode: 'enforce',
+  tokenCoalescingSeconds: 0,
   contacts: [],
   metadata: {},
 };

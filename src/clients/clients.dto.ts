@@ -15,7 +15,7 @@ import {
   Min,
   ValidateIf,
 } from 'class-validator';
-import type { ClientStatus } from './client.js';
+import type { ClientStatus, RateLimitMode } from './client.js';
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -129,6 +129,16 @@ export abstract class ClientMembers {
 
   @Integer(1, 1_000_000)
   rate_limit_per_minute?: number | null;
+
+  @Integer(1, 1_000_000_000)
+  rate_limit_per_day?: number | null;
+
+  @IsOptional()
+  @IsIn(['enforce', 'report'])
+  rate_limit_mode?: RateLimitMode | null;
+
+  @Integer(0, 60)
+  token_coalescing_seconds?: number | null;
 
   @List(10)
   contacts?: readonly unknown[] | null;

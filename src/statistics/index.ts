@@ -1,9 +1,12 @@
 export { CountedRefusals } from './counted-refusals.js';
+export { LimitedCounts } from './limited-counts.service.js';
 export { RefusalCounts } from './refusal-counts.service.js';
 export {
   ClientTokenCountEntity,
   ClientTokenDayEntity,
   ClientTokenHourEntity,
+  CoalescedRequestHourEntity,
+  LimitedRequestHourEntity,
   RefusedRequestHourEntity,
   TokenCountEntity,
   TokenHourEntity,

@@ -31,7 +31,7 @@ const statistics = named(
       expired: count('Expired.', 448),
     }),
     requests: counts<StatisticsAnswer['requests']>('Requests at the token endpoint in the range.', {
-      succeeded: count('Those that got a token.', 480),
+      succeeded: count('Those that got a token, shared ones included.', 480),
       failed: count('Those that did not.', 3),
       by_error: {
         type: 'object',
@@ -45,6 +45,25 @@ const statistics = named(
       object<StatisticsAnswer['top_clients'][number]>({
         client_id: text('The client.', 'billing'),
         issued: count('Its tokens of the range.', 480),
+      }),
+      { maxItems: 10 },
+    ),
+    hoarding: list(
+      'Clients that hold ten live tokens or more, most first: they ask for new ones long before the old ones end.',
+      object<StatisticsAnswer['hoarding'][number]>({
+        client_id: text('The client.', 'billing'),
+        issued: count('Its tokens of the range.', 480),
+        live: count('Its tokens that are live now.', 30),
+      }),
+      { maxItems: 10 },
+    ),
+    limited: list(
+      'Most requests beyond a limit of their client first.',
+      object<StatisticsAnswer['limited'][number]>({
+        client_id: text('The client.', 'billing'),
+        limit: oneOf('Which limit: `rate_limit_per_minute` or `rate_limit_per_day`.', ['minute', 'day']),
+        refused: count('Requests that were refused.', 7),
+        would_be_refused: count('Requests that `rate_limit_mode` `report` let pass.', 0),
       }),
       { maxItems: 10 },
     ),

@@ -101,6 +101,48 @@ export class ClientTokenDayEntity {
   issued: string;
 }
 
+/** Requests of an hour that were answered with a token made for another one. */
+@Entity({ name: 'coalesced_request_hours' })
+export class CoalescedRequestHourEntity {
+  @PrimaryColumn('timestamptz', { primaryKeyConstraintName: 'coalesced_request_hours_pkey' })
+  hour: Date;
+
+  @PrimaryColumn('smallint', { primaryKeyConstraintName: 'coalesced_request_hours_pkey' })
+  shard: number;
+
+  @Column('bigint')
+  requests: string;
+}
+
+/** Requests of an hour that went beyond a quota of their client. */
+@Entity({ name: 'limited_request_hours' })
+export class LimitedRequestHourEntity {
+  @PrimaryColumn('timestamptz', { primaryKeyConstraintName: 'limited_request_hours_pkey' })
+  hour: Date;
+
+  @PrimaryColumn({
+    type: 'text',
+    name: 'client_id',
+    collation: 'C',
+    primaryKeyConstraintName: 'limited_request_hours_pkey',
+  })
+  clientId: string;
+
+  /** `minute` or `day`. */
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'limited_request_hours_pkey' })
+  quota: string;
+
+  /** `enforce`: they were refused; `report`: they were not. */
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'limited_request_hours_pkey' })
+  mode: string;
+
+  @PrimaryColumn('smallint', { primaryKeyConstraintName: 'limited_request_hours_pkey' })
+  shard: number;
+
+  @Column('bigint')
+  requests: string;
+}
+
 /** Requests at the token endpoint refused in an hour. */
 @Entity({ name: 'refused_request_hours' })
 export class RefusedRequestHourEntity {

@@ -3,10 +3,14 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { Clock } from '../clock/index.js';
 import { asDatabaseError } from '../database/index.js';
 import type { Query } from '../http/index.js';
+import { type HoardingClient, HoardingRepository } from './hoarding.repository.js';
 import { bucketsOf, readStatisticsQuery, type StatisticsRange } from './statistics-query.js';
-import { StatisticsRepository } from './statistics.repository.js';
+import { type LimitedCount, StatisticsRepository } from './statistics.repository.js';
 
 const topClients = 10;
+
+/** Clients that are looked at for hoarding: those that got most tokens. */
+const hoardingCandidates = 50;
 
 /** The answer of `GET /admin/oauth/statistics`. */
 export interface StatisticsAnswer {
@@ -27,6 +31,10 @@ export interface StatisticsAnswer {
   };
   /** At most ten, most tokens first. */
   readonly top_clients: readonly { readonly client_id: string; readonly issued: number }[];
+  /** At most ten clients that hold many live tokens, most first: they ask for new ones before the old ones are used up. */
+  readonly hoarding: readonly HoardingClient[];
+  /** At most ten, most requests beyond a quota first. */
+  readonly limited: readonly LimitedCount[];
   /** Every bucket of the range, oldest first. */
   readonly series: readonly { readonly at: string; readonly issued: number; readonly failed: number }[];
 }
@@ -37,6 +45,7 @@ export class Statistics {
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(StatisticsRepository) private readonly repository: StatisticsRepository,
+    @Inject(HoardingRepository) private readonly hoarding: HoardingRepository,
     @Inject(Clock) private readonly clock: Clock,
   ) {}
 
@@ -57,11 +66,14 @@ export class Statistics {
 
   private async answer(tx: EntityManager, range: StatisticsRange): Promise<StatisticsAnswer> {
     await tx.query('SET TRANSACTION READ ONLY');
+    // The clients that got tokens are counted in memory.
+    await tx.query(`SET LOCAL work_mem = '32MB'`);
     const hours = { from: new Date(range.from), to: new Date(range.to) };
     const { active, disabled } = await this.repository.clients(tx);
     const tokens = await this.repository.tokens(tx, hours);
     const errors = await this.repository.errors(tx, hours);
-    const top = await this.repository.topClients(tx, hours, topClients);
+    const coalesced = await this.repository.coalesced(tx, hours);
+    const candidates = await this.repository.topClients(tx, hours, hoardingCandidates);
     const counted = new Map(
       (await this.repository.series(tx, hours, range.bucket)).map((bucket) => [bucket.at, bucket]),
     );
@@ -69,11 +81,13 @@ export class Statistics {
       clients: { total: active + disabled, active, disabled },
       tokens,
       requests: {
-        succeeded: tokens.issued,
+        succeeded: tokens.issued + coalesced,
         failed: Object.values(errors).reduce((sum, refused) => sum + refused, 0),
         by_error: errors,
       },
-      top_clients: top,
+      top_clients: candidates.slice(0, topClients),
+      hoarding: await this.hoarding.among(tx, candidates, topClients),
+      limited: await this.repository.limited(tx, hours, topClients),
       series: bucketsOf(range).map((at) => {
         const { issued = 0, failed = 0 } = counted.get(at) ?? {};
         return { at: new Date(at).toISOString(), issued, failed };

@@ -86,6 +86,8 @@ const prunedTables = {
   client_token_hours: 'hour',
   client_token_days: 'day',
   refused_request_hours: 'hour',
+  coalesced_request_hours: 'hour',
+  limited_request_hours: 'hour',
 } as const;
 
 /**

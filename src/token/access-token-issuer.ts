@@ -50,6 +50,18 @@ export class AccessTokenIssuer {
     return { json: responseJson(signed) };
   }
 
+  /** As `issue`, for whoever gives the same token to more than one request. */
+  async issueSigned(
+    terms: TokenTerms,
+    origin: RequestOrigin,
+    confirmation: Confirmation | undefined,
+  ): Promise<SignedToken | undefined> {
+    const signed = await this.writer.expecting(this.sign(terms, origin, confirmation));
+    if ((await this.writer.write(signed.record)) === 'written') return signed;
+    await this.refreshKeys();
+    return undefined;
+  }
+
   /** Signs a token on `terms`; whoever asks for it stores its record with `AccessTokenWriter`. */
   async sign(terms: TokenTerms, origin: RequestOrigin, confirmation: Confirmation | undefined): Promise<SignedToken> {
     const now = this.clock.now();
@@ -90,10 +102,18 @@ export class AccessTokenIssuer {
   }
 }
 
-/** The body of RFC 6749 §5.1. None of its parts can hold a character that JSON escapes. */
-export function responseJson({ token, record, confirmation }: SignedToken, refreshToken?: string): string {
+/**
+ * The body of RFC 6749 §5.1. None of its parts can hold a character that JSON escapes.
+ *
+ * @param expiresIn seconds that are left of the token; absent: it is new
+ */
+export function responseJson(
+  { token, record, confirmation }: SignedToken,
+  refreshToken?: string,
+  expiresIn = record.terms.lifetimeSeconds,
+): string {
   const type = confirmation?.jkt === undefined ? 'Bearer' : 'DPoP';
-  const { lifetimeSeconds, scope } = record.terms;
+  const { scope } = record.terms;
   const renewal = refreshToken === undefined ? '' : `,"refresh_token":"${refreshToken}"`;
-  return `{"access_token":"${token}","token_type":"${type}","expires_in":${lifetimeSeconds},"scope":"${formatScope(scope)}"${renewal}}`;
+  return `{"access_token":"${token}","token_type":"${type}","expires_in":${expiresIn},"scope":"${formatScope(scope)}"${renewal}}`;
 }

@@ -41,6 +41,8 @@ export interface ClientRequest {
 export interface ClientView {
   readonly client: ClientSnapshot;
   readonly scopes: RegisteredScopes;
+  /** Loaded after the request came in: a refusal on it is final. */
+  readonly fresh: boolean;
 }
 
 interface Knowledge {
@@ -145,13 +147,13 @@ export class ClientRequests {
           certificate: request.certificate,
         });
         const outcome = authenticated instanceof Promise ? await authenticated : authenticated;
-        const { client, scopes } = known;
+        const { client, scopes, fresh } = known;
         if (outcome.fault !== undefined || client === undefined) throw invalidClient(outcome.fault ?? 'unknown_client');
         if (outcome.once !== undefined && !spent) {
           spent = await this.singleUse.use(outcome.once);
           if (!spent) throw invalidClient('assertion_replayed');
         }
-        const result = await act({ client, scopes });
+        const result = await act({ client, scopes, fresh });
         if (result !== undefined) {
           this.usage.used(client.clientId, outcome.secretId);
           return result;
@@ -175,6 +177,11 @@ export class ClientRequests {
     return { client, scopes, fresh: true };
   }
 
+  /** A refusal rests on what was just read: a client that exists is remembered. */
+  private failed(clientId: string, address: string | undefined): number {
+    return this.limits.failed(clientId, this.clients.cached(clientId) !== undefined, address);
+  }
+
   /** Records a refusal and gives the error to answer with: itself, or 429 once its sender has failed too often. */
   private async refused(
     error: OAuthError,
@@ -183,7 +190,7 @@ export class ClientRequests {
     clientId: string | undefined,
     details?: Readonly<Record<string, unknown>>,
   ): Promise<OAuthError> {
-    const wait = error.code === 'invalid_client' ? this.limits.failed(clientId ?? '', origin.ipAddress) : 0;
+    const wait = error.code === 'invalid_client' ? this.failed(clientId ?? '', origin.ipAddress) : 0;
     const answer = wait === 0 ? error : temporarilyUnavailable(429, wait, error);
     const refusal: AuditRefusal = {
       action,

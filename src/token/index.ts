@@ -1,3 +1,4 @@
 export { AccessTokenEntity } from './access-token.entity.js';
+export { DeliveryTokens, type IssuedDeliveryToken, type WantedDeliveryToken } from './delivery-tokens.js';
 export { RefreshFamilyEntity, RefreshFamilyTokenEntity, RefreshTokenEntity } from './refresh/index.js';
 export { TokenModule } from './token.module.js';

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type ClientCertificate, DpopProofs } from '../binding/index.js';
 import type { ClientSnapshot } from '../clients/index.js';
-import { Limits } from '../limits/index.js';
+import { type ExceededQuota, Limits } from '../limits/index.js';
 import {
   type Confirmation,
   invalidRequest,
@@ -10,7 +10,8 @@ import {
   unauthorizedClient,
   unsupportedGrantType,
 } from '../protocol/index.js';
-import { type ClientRequest, ClientRequests } from './client-requests.service.js';
+import { LimitedCounts } from '../statistics/index.js';
+import { type ClientRequest, ClientRequests, type ClientView } from './client-requests.service.js';
 import type { Grant, TokenResponse } from './grants/grant.js';
 import { Grants } from './grants/grants.js';
 
@@ -22,6 +23,7 @@ export class TokenEndpoint {
     @Inject(DpopProofs) private readonly proofs: DpopProofs,
     @Inject(Grants) private readonly grants: Grants,
     @Inject(Limits) private readonly limits: Limits,
+    @Inject(LimitedCounts) private readonly counts: LimitedCounts,
   ) {}
 
   /**
@@ -33,8 +35,9 @@ export class TokenEndpoint {
     let proof: { readonly jkt: string } | undefined;
     return this.requests.answer(
       request,
-      async ({ client, scopes }) => {
-        if (!counted) this.countRequest(client);
+      async (view) => {
+        const { client, scopes } = view;
+        if (!counted && isLimited(client)) this.countRequest(view);
         counted = true;
         const grant = this.grantFor(asked, client);
         // RFC 9449 §5: whoever sends a proof gets a bound token, registered for it or not. It can be used up only once.
@@ -48,10 +51,21 @@ export class TokenEndpoint {
     );
   }
 
-  private countRequest(client: ClientSnapshot): void {
-    if (client.rateLimitPerMinute === undefined) return;
-    const wait = this.limits.requested(client.clientId, client.rateLimitPerMinute);
-    if (wait > 0) throw temporarilyUnavailable(429, wait);
+  private countRequest({ client, fresh }: ClientView): void {
+    const exceeded = this.limits.requested(client);
+    const [first] = exceeded;
+    if (first === undefined) return;
+    // What is refused on an old copy is decided again.
+    if (client.reportsRateLimits || fresh) this.report(client, exceeded);
+    if (!client.reportsRateLimits) throw temporarilyUnavailable(429, first.waitSeconds);
+  }
+
+  private report({ clientId, reportsRateLimits }: ClientSnapshot, exceeded: readonly ExceededQuota[]): void {
+    const mode = reportsRateLimits ? 'report' : 'enforce';
+    for (const one of exceeded) {
+      this.limits.exceeded(one, mode);
+      this.counts.countLater(clientId, one.quota, mode);
+    }
   }
 
   private grantFor({ grantType }: TokenRequest, client: ClientSnapshot): Grant {
@@ -60,6 +74,10 @@ export class TokenEndpoint {
     if (!client.grantTypes.has(grantType)) throw unauthorizedClient('this grant is not registered for this client');
     return grant;
   }
+}
+
+function isLimited(client: ClientSnapshot): boolean {
+  return client.rateLimitPerMinute !== undefined || client.rateLimitPerDay !== undefined;
 }
 
 /** What the token will be bound to: the key of the proof (RFC 9449 §6.1), the client's certificate (RFC 8705 §3.1), or nothing. */

@@ -8,6 +8,7 @@ import { AccessTokenIssuer } from './access-token-issuer.js';
 import { AccessTokenWriter } from './access-token.writer.js';
 import { AccessTokenReader } from './access-token-reader.js';
 import { ClientRequests } from './client-requests.service.js';
+import { DeliveryTokens } from './delivery-tokens.js';
 import { ClientCredentialsGrant } from './grants/client-credentials.grant.js';
 import { Grants } from './grants/grants.js';
 import { RefreshTokenGrant } from './grants/refresh-token.grant.js';
@@ -15,10 +16,12 @@ import { IntrospectionController } from './introspection/introspection.controlle
 import { IntrospectionEndpoint } from './introspection/introspection.endpoint.js';
 import { MetadataController } from './metadata.controller.js';
 import { RefreshFamilies, RefreshRepository, RefreshSecrets, RefreshTokens } from './refresh/index.js';
+import { SharedTokenCheck } from './shared-token-check.js';
 import { RevocationController } from './revocation/revocation.controller.js';
 import { RevocationEndpoint } from './revocation/revocation.endpoint.js';
 import { TokenRevocations } from './revocation/token-revocations.service.js';
 import { TokenAdministration } from './token-administration.service.js';
+import { TokenCoalescing } from './token-coalescing.js';
 import { TokenEndpoint } from './token-endpoint.js';
 import { TokenListing } from './token-listing.service.js';
 import { TokenLookUps } from './token-look-ups.js';
@@ -39,6 +42,7 @@ import { TokensController } from './tokens.controller.js';
     AccessTokenWriter,
     ClientCredentialsGrant,
     ClientRequests,
+    DeliveryTokens,
     Grants,
     IntrospectionEndpoint,
     RefreshFamilies,
@@ -47,7 +51,9 @@ import { TokensController } from './tokens.controller.js';
     RefreshTokenGrant,
     RefreshTokens,
     RevocationEndpoint,
+    SharedTokenCheck,
     TokenAdministration,
+    TokenCoalescing,
     TokenEndpoint,
     TokenListing,
     TokenLookUps,
@@ -57,6 +63,6 @@ import { TokensController } from './tokens.controller.js';
     TokenTraffic,
     { provide: TokenStatus, useClass: DatabaseTokenStatus },
   ],
-  exports: [TokenStatus],
+  exports: [DeliveryTokens, TokenStatus],
 })
 export class TokenModule {}

@@ -109,6 +109,9 @@ describe('POST /admin/oauth/clients', () => {
       tls_client_certificate_bound_access_tokens: false,
       allowed_networks: [],
       rate_limit_per_minute: null,
+      rate_limit_per_day: null,
+      rate_limit_mode: 'enforce',
+      token_coalescing_seconds: 0,
       contacts: [],
       metadata: {},
       secrets: [
@@ -149,6 +152,8 @@ describe('POST /admin/oauth/clients', () => {
       tls_client_certificate_bound_access_tokens: true,
       allowed_networks: ['127.0.0.1', '10.0.0.0/8', '2001:DB8:0::/32', '::1', '::ffff:10.0.0.0/104'],
       rate_limit_per_minute: 1_000_000,
+      rate_limit_per_day: 1_000_000_000,
+      rate_limit_mode: 'report',
       contacts: ['ops@example.org'],
       metadata: { team: 'billing', toString: 'too' },
     };
@@ -190,6 +195,14 @@ describe('POST /admin/oauth/clients', () => {
     ['a lifetime as text', { access_token_ttl_seconds: '60' }, ['/access_token_ttl_seconds']],
     ['a lifetime with a fraction', { refresh_token_ttl_seconds: 60.5 }, ['/refresh_token_ttl_seconds']],
     ['a rate of nothing', { rate_limit_per_minute: 0 }, ['/rate_limit_per_minute']],
+    ['a rate of too much', { rate_limit_per_day: 1_000_000_001 }, ['/rate_limit_per_day']],
+    ['a mode that is none', { rate_limit_mode: 'off' }, ['/rate_limit_mode']],
+    ['a long coalescing', { token_coalescing_seconds: 61 }, ['/token_coalescing_seconds']],
+    [
+      'coalescing with refresh tokens',
+      { token_coalescing_seconds: 10, grant_types: ['client_credentials', 'refresh_token'] },
+      ['/token_coalescing_seconds'],
+    ],
     [
       'host bits',
       { allowed_networks: ['10.0.0.1/8', '10.0.0.0/33', 'x'] },

@@ -12,6 +12,13 @@ export interface TestRedis {
   readonly url: string;
   /** Kills it and starts it anew at the same URL, empty. */
   restart(): Promise<void>;
+  /** Kills it; `restart` brings it back. */
+  kill(): Promise<void>;
+  /** SIGSTOP, then SIGCONT: it holds its connections and answers nothing meanwhile. */
+  stall(): void;
+  goOn(): void;
+  /** Runs any command on it. */
+  command(name: string, ...values: string[]): Promise<unknown>;
   /** FLUSHALL. */
   flush(): Promise<void>;
   stop(): Promise<void>;
@@ -54,6 +61,17 @@ export async function startRedis(): Promise<TestRedis> {
     async restart() {
       await kill(server);
       server = await launch(port, directory, url);
+    },
+    kill: () => kill(server),
+    stall: () => void server.kill('SIGSTOP'),
+    goOn: () => void server.kill('SIGCONT'),
+    async command(name, ...values) {
+      const client = new Redis(url);
+      try {
+        return await client.call(name, ...values);
+      } finally {
+        client.disconnect();
+      }
     },
     async flush() {
       const client = new Redis(url);

@@ -47,5 +47,10 @@ export interface ClientSnapshot {
   /** Networks it may call from; empty: any. */
   readonly allowedNetworks: readonly Cidr[];
   readonly rateLimitPerMinute: number | undefined;
+  readonly rateLimitPerDay: number | undefined;
+  /** Whether what is beyond its limits is counted and not refused. */
+  readonly reportsRateLimits: boolean;
+  /** How long requests that are alike get the same token; 0: each gets its own. */
+  readonly tokenCoalescingSeconds: number;
   readonly secrets: readonly SecretSnapshot[];
 }

@@ -28,6 +28,9 @@ interface Row {
   readonly tls_client_auth_san_email: string | null;
   readonly allowed_networks: string[];
   readonly rate_limit_per_minute: number | null;
+  readonly rate_limit_per_day: number | null;
+  readonly rate_limit_mode: string | null;
+  readonly token_coalescing_seconds: number | null;
   readonly secret_ids: string[];
   readonly secret_hashes: Buffer[];
   readonly secret_expiries: (number | null)[];
@@ -38,7 +41,8 @@ const selectSnapshots = `
     c.resource_identifiers, c.access_token_ttl_seconds, c.refresh_token_ttl_seconds, c.refresh_token_grace_seconds,
     c.dpop_bound_access_tokens, c.tls_client_certificate_bound_access_tokens, c.jwks, c.jwks_uri,
     c.tls_client_auth_subject_dn, c.tls_client_auth_san_dns, c.tls_client_auth_san_uri, c.tls_client_auth_san_ip,
-    c.tls_client_auth_san_email, c.allowed_networks, c.rate_limit_per_minute,
+    c.tls_client_auth_san_email, c.allowed_networks, c.rate_limit_per_minute, c.rate_limit_per_day, c.rate_limit_mode,
+    c.token_coalescing_seconds,
     coalesce(array_agg(s.secret_id ORDER BY s.created_at DESC) FILTER (WHERE s.secret_id IS NOT NULL), '{}') AS secret_ids,
     coalesce(array_agg(s.hash ORDER BY s.created_at DESC) FILTER (WHERE s.secret_id IS NOT NULL), '{}') AS secret_hashes,
     coalesce(array_agg(extract(epoch FROM s.expires_at)::float8 * 1000 ORDER BY s.created_at DESC)
@@ -123,6 +127,9 @@ function snapshotOf(row: Row): ClientSnapshot {
       .map((network) => parseCidr(network))
       .filter((cidr): cidr is Cidr => cidr !== null),
     rateLimitPerMinute: row.rate_limit_per_minute ?? undefined,
+    rateLimitPerDay: row.rate_limit_per_day ?? undefined,
+    reportsRateLimits: row.rate_limit_mode === 'report',
+    tokenCoalescingSeconds: row.token_coalescing_seconds ?? 0,
     secrets: secretsOf(row),
   };
 }

@@ -5,6 +5,7 @@ import { ServerConfig, TokenConfig } from '../../config/index.js';
 import { resolveAudience, resolveScope, type TokenRequest } from '../../protocol/index.js';
 import { AccessTokenIssuer } from '../access-token-issuer.js';
 import { RefreshTokens } from '../refresh/index.js';
+import { TokenCoalescing } from '../token-coalescing.js';
 import { type TokenTerms, tokenTerms } from '../token-terms.js';
 import type { Grant, TokenResponse, TokenView } from './grant.js';
 
@@ -27,12 +28,17 @@ export class ClientCredentialsGrant implements Grant {
     @Inject(TokenConfig) private readonly config: TokenConfig,
     @Inject(AccessTokenIssuer) private readonly issuer: AccessTokenIssuer,
     @Inject(RefreshTokens) private readonly refreshTokens: RefreshTokens,
+    @Inject(TokenCoalescing) private readonly coalescing: TokenCoalescing,
   ) {}
 
   async issue(request: TokenRequest, view: TokenView, origin: RequestOrigin): Promise<TokenResponse | undefined> {
     const terms = this.terms(request, view);
     const { client, confirmation } = view;
-    if (!client.grantTypes.has('refresh_token')) return this.issuer.issue(terms, origin, confirmation);
+    if (!client.grantTypes.has('refresh_token')) {
+      const { tokenCoalescingSeconds } = client;
+      if (tokenCoalescingSeconds === 0) return this.issuer.issue(terms, origin, confirmation);
+      return this.coalescing.issue(terms, origin, confirmation, tokenCoalescingSeconds);
+    }
     return this.refreshTokens.begin(await this.issuer.sign(terms, origin, confirmation), client);
   }
 
