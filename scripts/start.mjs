@@ -8,7 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 
 const project = dirname(import.meta.dirname);
-const command = ['migrate', 'kek-rotate', 'audit-verify', 'signet'].find((name) => name === process.argv[2]) ?? 'main';
+const command =
+  ['migrate', 'kek-rotate', 'audit-prune', 'audit-verify', 'signet'].find((name) => name === process.argv[2]) ?? 'main';
 const entry = join(project, 'dist', 'src', `${command}.js`);
 const stamp = join(project, 'dist', '.build-stamp');
 const compiler = join(project, 'node_modules', '@nestjs', 'cli', 'bin', 'nest.js');

@@ -9,6 +9,7 @@ import {
   BadExport,
   type ChainVerdict,
   ChainVerifier,
+  type ChainLinkRecord,
   type Checkpoint,
   openChainExport,
   readChainLine,
@@ -87,15 +88,29 @@ async function verifyStored(config: Config, postgresUrl: string, files: readonly
   }
 }
 
+/** What was pruned stands before what says so: the file is read twice. */
+async function exportedTombstones(exportFile: string): Promise<ChainLinkRecord[]> {
+  const found: ChainLinkRecord[] = [];
+  let number = 0;
+  for await (const line of createInterface({ input: createReadStream(exportFile), crlfDelay: Infinity })) {
+    number += 1;
+    if (!line.includes('"kind":"pruned"')) continue;
+    const record = readChainLine(line, number);
+    if ('seq' in record) found.push(record);
+  }
+  return found;
+}
+
 async function verifyExport(config: Config, exportFile: string, files: readonly string[]): Promise<ChainVerdict> {
   const wrappers = await loadKeyWrappers(config.keys, config.database.dataDir, () => Promise.resolve(true));
+  const tombstones = await exportedTombstones(exportFile);
   let verifier: ChainVerifier | undefined;
   let number = 0;
   for await (const line of createInterface({ input: createReadStream(exportFile), crlfDelay: Infinity })) {
     number += 1;
     if (verifier === undefined) {
       const keys = await openChainExport(line, wrappers);
-      verifier = new ChainVerifier(keys.chain, await readAll(files, keys.checkpoint));
+      verifier = new ChainVerifier(keys.chain, await readAll(files, keys.checkpoint), tombstones);
     } else {
       verifier.add(readChainLine(line, number));
     }
@@ -105,12 +120,13 @@ async function verifyExport(config: Config, exportFile: string, files: readonly 
 }
 
 function report({ checkpoints, json }: Options, verdict: ChainVerdict): void {
-  const { intact, entries, head, broken } = verdict;
+  const { intact, entries, pruned, head, broken } = verdict;
   if (json) {
     const where = broken === undefined ? {} : { broken_at: broken };
-    process.stdout.write(`${JSON.stringify({ intact, entries, head, ...where })}\n`);
+    process.stdout.write(`${JSON.stringify({ intact, entries, ...(pruned > 0 && { pruned }), head, ...where })}\n`);
   } else if (broken === undefined) {
-    process.stdout.write(`intact: ${entries} entries, the chain ends at ${head.seq}\n`);
+    const gone = pruned === 0 ? '' : ` and ${pruned} that were pruned`;
+    process.stdout.write(`intact: ${entries} entries${gone}, the chain ends at ${head.seq}\n`);
   } else {
     const place = broken.seq === null ? 'outside the chain' : `at ${broken.seq}`;
     const entry = broken.id === null ? '' : `, entry ${broken.id}`;
@@ -144,7 +160,8 @@ async function verify(options: Options): Promise<number> {
 function explain(error: unknown): ChainVerdict {
   if (!(error instanceof BadExport || error instanceof BadCheckpoint)) throw error;
   const broken = { seq: null, id: null, reason: error.message };
-  return { intact: false, entries: 0, tokenEntries: 0, entriesBefore: 0, head: { seq: 0, mac: '' }, broken };
+  const counts = { entries: 0, tokenEntries: 0, pruned: 0, entriesBefore: 0 };
+  return { intact: false, ...counts, tombstones: [], head: { seq: 0, mac: '' }, broken };
 }
 
 async function run(): Promise<number> {

@@ -30,6 +30,7 @@ const code = await runCommandLine(
       process.argv = [...process.argv.slice(0, 2), ...args];
       await import('./audit-verify.js');
     },
+    pruneAudit: async () => void (await import('./audit-prune.js')),
   },
 );
 // A program may have said so before.

@@ -51,6 +51,7 @@ const verification = named(
     {
       intact: flag('Whether nothing was changed, removed or put in.', true),
       entries: count('Entries that the chain proves: all, or those before the first break.', 1204),
+      pruned: count('Entries that retention has removed, accounted for in the chain.', 350),
       broken_at: {
         ...object<Required<VerificationAnswer>['broken_at']>({
           seq: nullable(count('The link of the chain.', 17)),
@@ -60,7 +61,7 @@ const verification = named(
         description: 'The first break.',
       },
     },
-    ['broken_at'],
+    ['pruned', 'broken_at'],
   ),
 );
 

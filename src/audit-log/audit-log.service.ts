@@ -11,6 +11,8 @@ export interface VerificationAnswer {
   readonly intact: boolean;
   /** Entries that the chain proves: all of them, or those before the first break. */
   readonly entries: number;
+  /** Entries that retention has removed, accounted for in the chain; absent where there are none. */
+  readonly pruned?: number;
   /** The first break: the link in the chain, and the entry where it is known. */
   readonly broken_at?: { readonly seq: number | null; readonly id: string | null; readonly reason: string };
 }
@@ -44,8 +46,9 @@ export class AuditLogService {
    * @throws DatabaseUnavailable
    */
   async verify(): Promise<VerificationAnswer> {
-    const { intact, entries, broken } = await this.verification.verify();
-    if (broken === undefined) return { intact, entries };
-    return { intact, entries, broken_at: { seq: broken.seq, id: broken.id, reason: broken.reason } };
+    const { intact, entries, pruned, broken } = await this.verification.verify();
+    const counts = { entries, ...(pruned > 0 && { pruned }) };
+    if (broken === undefined) return { intact, ...counts };
+    return { intact, ...counts, broken_at: { seq: broken.seq, id: broken.id, reason: broken.reason } };
   }
 }

@@ -6,7 +6,7 @@ import { newUuid } from '../identifiers/index.js';
 import { networkOf, TokenBuckets } from '../limits/index.js';
 import { AuditChain } from './audit-chain.js';
 import type { AuditEntry, AuditRefusal } from './audit-entry.js';
-import { RefusalFlood } from './refusal-flood.js';
+import { type CountedRefusals, RefusalFlood } from './refusal-flood.js';
 import { entryColumns, entryOf, type StoredEntry } from './stored-entry.js';
 
 const insertEntries = `
@@ -40,6 +40,7 @@ export class Audit implements OnModuleInit, OnApplicationShutdown {
   private readonly refusals: GroupCommit<Row, undefined>;
   private readonly written = new TokenBuckets(10_000);
   private readonly flood = new RefusalFlood();
+  private summaries = Promise.resolve();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -94,15 +95,24 @@ export class Audit implements OnModuleInit, OnApplicationShutdown {
     this.flood.count(refusal);
   }
 
-  private async summarise(): Promise<void> {
-    for (const { refusal, count } of this.flood.drain()) {
-      try {
-        await this.write({ ...refusal, details: { aggregated: true, count } });
-      } catch (error) {
-        this.flood.count(refusal, count);
-        const reason = error instanceof Error ? error.message : 'unknown';
-        this.logger.warn(`refusals that were counted are kept until they can be written: ${reason}`);
-      }
+  /** After the summary before: whoever waits for this one, waits for what that is still writing. */
+  private summarise(): Promise<void> {
+    this.summaries = this.summariseAfter(this.summaries);
+    return this.summaries;
+  }
+
+  private async summariseAfter(before: Promise<void>): Promise<void> {
+    await before;
+    await Promise.all(this.flood.drain().map((counted) => this.writeCounted(counted)));
+  }
+
+  private async writeCounted({ refusal, count }: CountedRefusals): Promise<void> {
+    try {
+      await this.write({ ...refusal, details: { aggregated: true, count } });
+    } catch (error) {
+      this.flood.count(refusal, count);
+      const reason = error instanceof Error ? error.message : 'unknown';
+      this.logger.warn(`refusals that were counted are kept until they can be written: ${reason}`);
     }
   }
 

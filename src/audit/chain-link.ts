@@ -3,14 +3,15 @@ import { canonicalJson } from './canonical-json.js';
 import type { StoredEntry } from './stored-entry.js';
 
 /**
- * What a link of the chain holds: where the chain begins, an entry, or batches of issued tokens.
+ * What a link of the chain holds: where the chain begins, an entry, batches of issued tokens, or what was removed since.
  *
  * `v` is the version of the format.
  */
 export type ChainContent =
   | { readonly kind: 'origin'; readonly v: 1; readonly at: string; readonly entries_before: number }
   | { readonly kind: 'entry'; readonly entry: StoredEntry }
-  | { readonly kind: 'tokens'; readonly batches: readonly TokenBatch[] };
+  | { readonly kind: 'tokens'; readonly batches: readonly TokenBatch[] }
+  | ({ readonly kind: 'pruned' } & Tombstone);
 
 /** A batch of issued tokens in the chain. */
 export interface TokenBatch {
@@ -18,6 +19,26 @@ export interface TokenBatch {
   readonly entries: number;
   /** SHA-256 of its entries, in hex. */
   readonly digest: string;
+}
+
+/**
+ * What stands in the chain for entries that retention has removed: those that occurred from `from` (`null`: from the beginning)
+ * to before `to`, and were linked up to the link `through`. Times have six digits of a second.
+ */
+export interface Tombstone {
+  readonly v: 1;
+  readonly from: string | null;
+  readonly to: string;
+  readonly through: number;
+  /** Entries with a link each, and the SHA-256 in hex over `<seq> <mac>` and a line feed of each of these links. */
+  readonly entries: number;
+  readonly links: string;
+  /** Entries of issued tokens: of every batch whose identifier was made before `to`, but for `batches`. */
+  readonly token_entries: number;
+  /** Batches that the border cuts: what is left of each. */
+  readonly batches: readonly TokenBatch[];
+  /** Entries from before the chain. */
+  readonly entries_before: number;
 }
 
 /** What the first link follows. */

@@ -17,6 +17,8 @@ export interface ChainLinkRecord {
   readonly payload: string | null;
   /** Of a link that is an entry: the identifier of the entry. */
   readonly entry_id: string | null;
+  /** When it occurred, with six digits of a second; an export of an older version says nothing of it. */
+  readonly entry_at?: string | null;
   /** `null`: the log has no such entry. */
   readonly entry: StoredEntry | null;
 }

@@ -1,6 +1,7 @@
 import { storedBatchDigest } from './batch-digest.js';
 import { canonicalLink, chainRoot, type ChainContent, linkMac, type TokenBatch } from './chain-link.js';
 import type { ChainBatchRecord, ChainLinkRecord, ChainRecord } from './chain-record.js';
+import { authenticTombstones, Pruned, type TombstoneLink } from './tombstones.js';
 
 /** Where the log is not what it was when it was written. */
 export interface Break {
@@ -18,6 +19,10 @@ export interface ChainVerdict {
   readonly entries: number;
   /** Of these, the entries of issued tokens. */
   readonly tokenEntries: number;
+  /** Entries that are gone, behind a tombstone. */
+  readonly pruned: number;
+  /** The tombstones, by `seq`. */
+  readonly tombstones: readonly TombstoneLink[];
   /** Entries that were written before there was a chain. */
   readonly entriesBefore: number;
   readonly head: { readonly seq: number; readonly mac: string };
@@ -39,19 +44,24 @@ export class ChainVerifier {
   private entries = 0;
   private tokenEntries = 0;
   private entriesBefore = 0;
+  private prunedEntries = 0;
   private expected: TokenBatch[] = [];
   private broken: Break | undefined;
   private readonly known: ReadonlyMap<number, string>;
+  private readonly pruned: Pruned;
 
   /**
    * @param key of the chain, 32 bytes
    * @param known links that must be there as they were
+   * @param tombstones the links of this kind that the chain will come to; without them, what was pruned is missing
    */
   constructor(
     private readonly key: Buffer,
     known: readonly KnownLink[] = [],
+    tombstones: readonly ChainLinkRecord[] = [],
   ) {
     this.known = new Map(known.map(({ seq, mac }) => [seq, mac]));
+    this.pruned = new Pruned(authenticTombstones(key, tombstones));
   }
 
   get isBroken(): boolean {
@@ -70,6 +80,8 @@ export class ChainVerifier {
       intact: this.broken === undefined,
       entries: this.entries,
       tokenEntries: this.tokenEntries,
+      pruned: this.prunedEntries,
+      tombstones: this.pruned.tombstones,
       entriesBefore: this.entriesBefore,
       head: { seq: this.seq, mac: this.mac },
       broken: this.broken,
@@ -83,11 +95,17 @@ export class ChainVerifier {
     const expected = this.seq + 1;
     if (seq !== expected) return { seq: expected, id: null, reason: 'the link is missing' };
     const at = (reason: string): Break => ({ seq, id: record.entry_id, reason });
-    if (record.kind === 'entry' && record.entry === null) return at('the entry is missing');
+    const claimed = record.kind === 'entry' && this.pruned.takeEntry(seq, record.entry_at, record.mac);
+    const isGone = record.kind === 'entry' && record.entry === null;
+    if (isGone && !claimed) return at('the entry is missing');
     if (record.prev !== this.mac) return at('the link does not follow the one before');
     const canonical = canonicalOf(record);
-    if (canonical === undefined || linkMac(this.key, record.prev, canonical) !== record.mac) {
+    // Of a pruned entry the tombstone holds the MAC.
+    if (!isGone && (canonical === undefined || linkMac(this.key, record.prev, canonical) !== record.mac)) {
       return at('the entry or its link was changed');
+    }
+    if (record.kind === 'pruned' && !this.pruned.takeTombstone(seq)) {
+      return at('what was pruned is not what this tombstone says');
     }
     const known = this.known.get(seq);
     if (known !== undefined && known !== record.mac) return at('the chain is not the one that the checkpoint signs');
@@ -97,20 +115,23 @@ export class ChainVerifier {
     return undefined;
   }
 
-  private take(record: ChainLinkRecord, canonical: string): void {
-    if (record.kind === 'entry') {
-      this.entries += 1;
-      return;
-    }
+  private take(record: ChainLinkRecord, canonical: string | undefined): void {
+    if (canonical === undefined) this.prunedEntries += 1;
+    else if (record.kind === 'entry') this.entries += 1;
+    if (canonical === undefined || record.kind === 'entry') return;
     const content = JSON.parse(canonical) as ChainContent;
     if (content.kind === 'tokens') this.expected = [...content.batches];
     if (content.kind === 'origin') this.entriesBefore = content.entries_before;
+    if (content.kind === 'pruned') this.prunedEntries += content.entries_before;
   }
 
   private addBatch({ batch_id: id, entries }: ChainBatchRecord): Break | undefined {
     const batch = this.expected.shift();
     if (batch === undefined || batch.id !== id) return this.badBatch(batch?.id ?? id);
-    if (entries.length !== batch.entries || storedBatchDigest(entries) !== batch.digest) return this.badBatch(id);
+    const accepted = [batch, ...this.pruned.remains(this.seq, id)].filter((state) => state.entries === entries.length);
+    const digest = entries.length === 0 ? '' : storedBatchDigest(entries);
+    if (!accepted.some((state) => state.digest === digest)) return this.badBatch(id);
+    this.prunedEntries += batch.entries - entries.length;
     this.entries += entries.length;
     this.tokenEntries += entries.length;
     return undefined;
@@ -130,6 +151,10 @@ export class ChainVerifier {
   }
 
   private missingEnd(): Break | undefined {
+    const tombstone = this.pruned.missing();
+    if (tombstone !== undefined) {
+      return { seq: this.seq + 1, id: null, reason: `the log ends here, before the tombstone at ${tombstone.seq}` };
+    }
     let last = 0;
     for (const seq of this.known.keys()) last = Math.max(last, seq);
     if (last <= this.seq) return undefined;

@@ -2,6 +2,7 @@ export { AuditChain } from './audit-chain.js';
 export { AuditChainEntity, AuditChainHeadEntity, TokenBatchEntity } from './audit-chain.entity.js';
 export type { AuditAction, AuditEntry, AuditRefusal, AuditTargetType, RequestOrigin } from './audit-entry.js';
 export { AuditLogEntity } from './audit-log.entity.js';
+export { AuditPruning } from './audit-pruning.js';
 export { makeAuditPartitions } from './audit-partitions.js';
 export { AuditModule } from './audit.module.js';
 export { Audit } from './audit.service.js';
@@ -16,6 +17,7 @@ export {
   readChainLine,
 } from './chain-export.js';
 export { readChain } from './chain-reader.js';
+export type { ChainLinkRecord } from './chain-record.js';
 export { type ChainVerdict, ChainVerifier } from './chain-verifier.js';
 export { BadCheckpoint, type Checkpoint } from './checkpoint.js';
 export { readCheckpoints } from './checkpoint-file.js';

@@ -1,13 +1,15 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { asDatabaseError } from '../database/index.js';
-import { readChain } from './chain-reader.js';
+import { readChain, readTombstones } from './chain-reader.js';
 import { type Break, type ChainVerdict, ChainVerifier, type KnownLink } from './chain-verifier.js';
 
 const statementTimeout = '10min';
 
 /** Entries that stand for themselves and have no link. */
 const selectUnlinked = `
-  SELECT count(*)::int AS count, (array_agg(a.id))[1] AS id FROM audit_log a
+  SELECT count(*) FILTER (WHERE a.occurred_at >= $1)::int AS count, count(*) FILTER (WHERE a.occurred_at < $1)::int AS old,
+    (array_agg(a.id))[1] AS id
+  FROM audit_log a
   WHERE a.batch_id IS NULL
     AND NOT EXISTS (SELECT FROM audit_chain c WHERE c.entry_id = a.id AND c.entry_at = a.occurred_at)`;
 
@@ -37,7 +39,7 @@ export async function verifyDatabase(
       await tx.query('SET TRANSACTION READ ONLY');
       await tx.query(`SET LOCAL statement_timeout = '${statementTimeout}'`);
       await tx.query(`SET LOCAL idle_in_transaction_session_timeout = '${statementTimeout}'`);
-      const verifier = new ChainVerifier(key, known);
+      const verifier = new ChainVerifier(key, known, await readTombstones(tx));
       for await (const record of readChain(tx)) {
         verifier.add(record);
         if (verifier.isBroken) break;
@@ -51,6 +53,12 @@ export async function verifyDatabase(
   }
 }
 
+interface Unlinked {
+  readonly count: number;
+  readonly old: number;
+  readonly id: string | null;
+}
+
 async function wrongEnd(tx: EntityManager, { head }: ChainVerdict): Promise<Break | undefined> {
   const [stored] = await tx.query<{ seq: number; mac: string }[]>(selectHead);
   if (stored?.seq === head.seq && stored.mac === head.mac) return undefined;
@@ -58,11 +66,15 @@ async function wrongEnd(tx: EntityManager, { head }: ChainVerdict): Promise<Brea
 }
 
 async function strangers(tx: EntityManager, verdict: ChainVerdict): Promise<Break | undefined> {
-  const [unlinked] = (await tx.query(selectUnlinked)) as [{ count: number; id: string | null }];
-  if (unlinked.count !== verdict.entriesBefore) {
-    const id = verdict.entriesBefore === 0 ? unlinked.id : null;
-    const reason = `${unlinked.count} entries have no link, ${verdict.entriesBefore} were written before the chain`;
-    return { seq: null, id, reason };
+  const { entriesBefore, tombstones } = verdict;
+  const last = tombstones.at(-1);
+  const [unlinked] = (await tx.query(selectUnlinked, [last?.to ?? '-infinity'])) as [Unlinked];
+  const kept = tombstones.reduce((sum, tombstone) => sum - tombstone.entries_before, entriesBefore);
+  // What the last tombstone stands for may still be there: all of it, or nothing.
+  if (unlinked.count !== kept || (unlinked.old !== 0 && unlinked.old !== last?.entries_before)) {
+    const id = entriesBefore === 0 ? unlinked.id : null;
+    const found = unlinked.count + unlinked.old;
+    return { seq: null, id, reason: `${found} entries have no link, ${kept} were written before the chain` };
   }
   const [batched] = (await tx.query(countBatched)) as [{ stored: number; waiting: number }];
   const expected = verdict.tokenEntries + batched.waiting;

@@ -9,6 +9,7 @@ export interface Programs {
   newAdministrator(options: NewAdministratorOptions): Promise<void>;
   /** @param args as `npm run audit:verify` takes them */
   verifyAudit(args: readonly string[]): Promise<void>;
+  pruneAudit(): Promise<void>;
   doctor(options: { readonly json: boolean }): Promise<void>;
 }
 
@@ -47,6 +48,10 @@ export function addDatabaseCommands(program: Command, audit: Command, shell: She
       return programs.newAdministrator({ clientId, secretFile, json: options['json'] === true });
     });
   addVerify(audit, shell, programs);
+  audit
+    .command('prune')
+    .description('remove what AUDIT_RETENTION_DAYS does not keep, on the database, as the owner of the log')
+    .action(() => programs.pruneAudit());
 }
 
 function addVerify(audit: Command, shell: Shell, programs: Programs): void {

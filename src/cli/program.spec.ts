@@ -7,6 +7,7 @@ const programs = {
   rotateKek: nothing,
   newAdministrator: nothing,
   verifyAudit: nothing,
+  pruneAudit: nothing,
   doctor: nothing,
 };
 

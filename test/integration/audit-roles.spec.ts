@@ -2,7 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Type } from '@nestjs/common';
 import { Client } from 'pg';
+import { DataSource } from 'typeorm';
+import { Audit, AuditChain, auditKeys, AuditPruning, TokenBatches } from '../../src/audit/index.js';
+import { DerivedKeys } from '../../src/encryption/index.js';
 import { databaseUrl } from '../support/postgres.js';
 import { startServer, type TestServer } from '../support/server.js';
 
@@ -78,6 +82,27 @@ describe('the role of the server, with the log of another', () => {
     'SET session_replication_role = replica',
   ])('may not %s', async (statement) => {
     await expect(asServer.query(statement)).rejects.toMatchObject({ code: '42501' });
+  });
+
+  it('may not prune it: that is left to the owner', async () => {
+    await superuser.query(
+      `CREATE TABLE audit_log_p200001 PARTITION OF audit_log FOR VALUES FROM ('2000-01-01Z') TO ('2000-02-01Z')`,
+    );
+    await superuser.query(`ALTER TABLE audit_log_p200001 OWNER TO ${auditRole}`);
+    const get = <T>(type: Type<T>): T => server.running.app.get(type, { strict: false });
+    const said: string[] = [];
+    const pruning = new AuditPruning({
+      dataSource: get(DataSource),
+      audit: get(Audit),
+      chain: get(AuditChain),
+      batches: get(TokenBatches),
+      keys: auditKeys(get(DerivedKeys)),
+      dataDir: server.env['DATA_DIR'] ?? '',
+      now: () => Date.now(),
+      say: (line) => said.push(line),
+    });
+    expect(await pruning.prune(30)).toEqual({ dropped: [], foreign: ['audit_log_p200001'] });
+    expect(said).toEqual([]);
   });
 
   it('may not touch a partition either', async () => {

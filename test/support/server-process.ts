@@ -20,7 +20,7 @@ export interface ServerProcessOptions {
   /** Its working directory; what the environment leaves out is taken from there. */
   readonly cwd: string;
   /** Which program; the server, unless it is named. */
-  readonly program?: 'main' | 'migrate' | 'kek-rotate' | 'audit-verify' | 'signet';
+  readonly program?: 'main' | 'migrate' | 'kek-rotate' | 'audit-prune' | 'audit-verify' | 'signet';
   readonly args?: readonly string[];
 }
 
@@ -43,9 +43,14 @@ export class ServerBuild {
 
   /** Starts a server; whether it gets ready is for the caller to see. */
   start(options: ServerProcessOptions): ServerProcess {
-    const server = new ServerProcess(join(this.directory, 'src', `${options.program ?? 'main'}.js`), options);
+    const server = new ServerProcess(this.entryOf(options.program ?? 'main'), options);
     this.processes.push(server);
     return server;
+  }
+
+  /** The file that Node.js runs for a program. */
+  entryOf(program: NonNullable<ServerProcessOptions['program']>): string {
+    return join(this.directory, 'src', `${program}.js`);
   }
 
   /** Kills what is still there, and removes the build. */
