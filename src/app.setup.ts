@@ -16,9 +16,10 @@ import {
   OpenAnswers,
   PreparedDocuments,
 } from './http/index.js';
-import { Measurements } from './measurements/index.js';
+import { Measurements, type Tracing } from './measurements/index.js';
 import { ApiDocument } from './openapi/index.js';
 import { defaultQueuePrefix } from './queue/index.js';
+import { startTracing } from './tracing/index.js';
 
 /** A server that answers. */
 export interface RunningServer {
@@ -65,11 +66,14 @@ export async function startApp(
   const closeDatabase = async () => void (await Promise.allSettled([postgres.close(), dataSource.destroy()]));
   try {
     await migrate(dataSource);
+    const tracing = await startTracing(config.tracing, (message) => logger.warn({ context: 'tracing' }, message));
     const app = await createApp(
       { config, measurements, dataSource, postgres, postgresUrl, queuePrefix, scheduledJobsTurn },
       logger,
+      tracing,
     );
-    return await listen(app, config, closeDatabase);
+    // Meanwhile nobody waits: what is left of the traces goes while the database is being closed.
+    return await listen(app, config, async () => void (await Promise.all([tracing?.stop(), closeDatabase()])));
   } catch (error) {
     await closeDatabase();
     throw error;
@@ -79,6 +83,7 @@ export async function startApp(
 async function createApp(
   parts: Omit<AppParts, 'http'>,
   logger: ReturnType<typeof createLogger>,
+  tracing: Tracing | undefined,
 ): Promise<NestFastifyApplication> {
   const http: HttpParts = {
     allowedMethods: new AllowedMethods(),
@@ -88,7 +93,7 @@ async function createApp(
   const { issuer, trustProxy } = parts.config.server;
   return NestFactory.create<NestFastifyApplication>(
     AppModule.forRoot({ ...parts, http }),
-    createFastifyAdapter({ ...http, issuer, trustProxy, logger, measurements: parts.measurements }),
+    createFastifyAdapter({ ...http, issuer, trustProxy, logger, measurements: parts.measurements, tracing }),
     { bodyParser: false, logger: new NestLogger(logger), abortOnError: false },
   );
 }

@@ -1,6 +1,7 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import {
   ApiDocsConfig,
+  AuditConfig,
   BootstrapConfig,
   ClientCertificateConfig,
   type Config,
@@ -10,6 +11,7 @@ import {
   QueueConfig,
   ServerConfig,
   TokenConfig,
+  TracingConfig,
 } from './config.js';
 
 /** Gives each module its slice of the configuration, by class. */
@@ -26,6 +28,8 @@ export class ConfigModule {
       { provide: TokenConfig, useValue: config.tokens },
       { provide: BootstrapConfig, useValue: config.bootstrap },
       { provide: EventConfig, useValue: config.events },
+      { provide: AuditConfig, useValue: config.audit },
+      { provide: TracingConfig, useValue: config.tracing },
       { provide: ApiDocsConfig, useValue: config.apiDocs },
     ];
     return { module: ConfigModule, providers: slices, exports: slices.map(({ provide }) => provide) };

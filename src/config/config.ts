@@ -61,6 +61,25 @@ export abstract class EventConfig {
   /** CIDRs of private networks that outgoing requests may reach. */
   readonly targetNetworks: readonly string[];
   readonly retryBackoffSeconds: readonly number[];
+  /** Most events of one publisher that may wait for their delivery. */
+  readonly maxPendingPerPublisher: number;
+}
+
+/** The audit log. */
+export abstract class AuditConfig {
+  /** Whole days that an entry is kept at least; 0 = for ever. */
+  readonly retentionDays: number;
+}
+
+/** Traces of requests. */
+export abstract class TracingConfig {
+  /** Base URL of the collector (OTLP over HTTP), without a trailing slash; unset: no traces. */
+  readonly endpoint: string | undefined;
+  /** Sent with every export: they may hold a key. */
+  readonly headers: Secret<Readonly<Record<string, string>>> | undefined;
+  readonly serviceName: string;
+  /** Of the traces that begin here, the share that is recorded, 0 to 1. */
+  readonly sampledShare: number;
 }
 
 /** What describes the API: `/openapi.json` and `/docs`. */
@@ -78,6 +97,8 @@ export interface Config {
   readonly tokens: TokenConfig;
   readonly bootstrap: BootstrapConfig;
   readonly events: EventConfig;
+  readonly audit: AuditConfig;
+  readonly tracing: TracingConfig;
   readonly apiDocs: ApiDocsConfig;
   /** Server processes of one start, 1 to 64. */
   readonly webConcurrency: number;

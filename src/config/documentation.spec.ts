@@ -30,9 +30,15 @@ const written: Record<Variable, (config: Config) => string | undefined> = {
   // Its default depends on DATABASE_URL and HOST, so it is told in words.
   EVENT_TARGET_NETWORKS: () => undefined,
   EVENT_RETRY_BACKOFF_SECONDS: ({ events }) => events.retryBackoffSeconds.join(','),
+  EVENT_MAX_PENDING_PER_PUBLISHER: ({ events }) => String(events.maxPendingPerPublisher),
   WEB_CONCURRENCY: ({ webConcurrency }) => String(webConcurrency),
   TRUST_PROXY: ({ server }) => (server.trustProxy.length === 0 ? undefined : server.trustProxy.join(',')),
   TLS_CLIENT_CA_FILE: ({ clientCertificates }) => clientCertificates.authorities?.join(','),
+  AUDIT_RETENTION_DAYS: ({ audit }) => String(audit.retentionDays),
+  OTEL_EXPORTER_OTLP_ENDPOINT: ({ tracing }) => tracing.endpoint,
+  OTEL_EXPORTER_OTLP_HEADERS: ({ tracing }) => tracing.headers && 'secret',
+  OTEL_SERVICE_NAME: ({ tracing }) => tracing.serviceName,
+  OTEL_TRACES_SAMPLER_ARG: ({ tracing }) => String(tracing.sampledShare),
   API_DOCS: ({ apiDocs }) => String(apiDocs.served),
   LOG_LEVEL: ({ server }) => server.logLevel,
   // Without a place in the configuration: it decides whether there is one.

@@ -61,7 +61,13 @@ describe('the defaults', () => {
       keys: { keyEncryptionKey: undefined, previousKeyEncryptionKey: undefined, signingAlg: 'RS256', rotationDays: 90 },
       tokens: { accessTokenTtlSeconds: 600, dpopNonceRequired: false },
       bootstrap: { clientId: undefined, clientSecret: undefined },
-      events: { targetNetworks: ['127.0.0.0/8', '::1/128'], retryBackoffSeconds: [1, 2, 4] },
+      events: {
+        targetNetworks: ['127.0.0.0/8', '::1/128'],
+        retryBackoffSeconds: [1, 2, 4],
+        maxPendingPerPublisher: 1_000_000,
+      },
+      audit: { retentionDays: 0 },
+      tracing: { endpoint: undefined, headers: undefined, serviceName: 'signet', sampledShare: 1 },
       apiDocs: { served: true },
       webConcurrency: 1,
     });
@@ -112,9 +118,15 @@ describe('what is set', () => {
     KEY_ROTATION_DAYS: '0',
     EVENT_TARGET_NETWORKS: '10.0.0.0/8, 192.168.1.7',
     EVENT_RETRY_BACKOFF_SECONDS: '1, 5 ,30',
+    EVENT_MAX_PENDING_PER_PUBLISHER: '5000',
     WEB_CONCURRENCY: '1',
     TRUST_PROXY: '10.1.0.0/16,::1',
     TLS_CLIENT_CA_FILE: authorityFile,
+    AUDIT_RETENTION_DAYS: '400',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.example.com:4318',
+    OTEL_EXPORTER_OTLP_HEADERS: 'x-api-key=collector%20password,x-tenant=a',
+    OTEL_SERVICE_NAME: 'signet-eu',
+    OTEL_TRACES_SAMPLER_ARG: '0.25',
     API_DOCS: 'false',
     LOG_LEVEL: 'debug',
     STRICT: '1',
@@ -144,6 +156,7 @@ describe('what is set', () => {
     expect(config.events).toEqual({
       targetNetworks: ['10.0.0.0/8', '192.168.1.7/32'],
       retryBackoffSeconds: [1, 5, 30],
+      maxPendingPerPublisher: 5_000,
     });
     expect(config.webConcurrency).toBe(1);
   });

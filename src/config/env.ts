@@ -1,7 +1,7 @@
 import { isAbsolute, resolve } from 'node:path';
 import { IsOptional, registerDecorator, validateSync } from 'class-validator';
 import { authoritiesRule, readAuthorities } from './certificate-authorities.js';
-import type { Config } from './config.js';
+import type { Config, TracingConfig } from './config.js';
 import { ConfigurationError, type ConfigurationFault } from './configuration-error.js';
 import {
   asCidr,
@@ -17,12 +17,14 @@ import {
   networksRule,
   nodeOptionsRule,
   oneOf,
+  retentionRule,
   type Rule,
   secondsListRule,
   targetNetworksRule,
   urlWithScheme,
 } from './rules.js';
 import { Secret } from './secret.js';
+import { collectorRule, exportHeadersOf, exportHeadersRule, serviceNameRule, shareRule } from './tracing-rules.js';
 
 /** The variable is optional, and conforms to `rule` where it is set. */
 function Conforms(rule: Rule): PropertyDecorator {
@@ -58,9 +60,15 @@ export class Environment {
   @Conforms(integerBetween(0, 3_650)) KEY_ROTATION_DAYS?: string;
   @Conforms(targetNetworksRule) EVENT_TARGET_NETWORKS?: string;
   @Conforms(secondsListRule) EVENT_RETRY_BACKOFF_SECONDS?: string;
+  @Conforms(integerBetween(1, 100_000_000)) EVENT_MAX_PENDING_PER_PUBLISHER?: string;
   @Conforms(integerBetween(1, 64)) WEB_CONCURRENCY?: string;
   @Conforms(networksRule) TRUST_PROXY?: string;
   @Conforms(authoritiesRule) TLS_CLIENT_CA_FILE?: string;
+  @Conforms(retentionRule) AUDIT_RETENTION_DAYS?: string;
+  @Conforms(collectorRule) OTEL_EXPORTER_OTLP_ENDPOINT?: string;
+  @Conforms(exportHeadersRule) OTEL_EXPORTER_OTLP_HEADERS?: string;
+  @Conforms(serviceNameRule) OTEL_SERVICE_NAME?: string;
+  @Conforms(shareRule) OTEL_TRACES_SAMPLER_ARG?: string;
   @Conforms(oneOf('true', 'false')) API_DOCS?: string;
   @Conforms(oneOf('debug', 'info', 'warn', 'error', 'silent')) LOG_LEVEL?: string;
   @Conforms(oneOf('0', '1')) STRICT?: string;
@@ -84,9 +92,15 @@ export const environmentVariables = [
   'KEY_ROTATION_DAYS',
   'EVENT_TARGET_NETWORKS',
   'EVENT_RETRY_BACKOFF_SECONDS',
+  'EVENT_MAX_PENDING_PER_PUBLISHER',
   'WEB_CONCURRENCY',
   'TRUST_PROXY',
   'TLS_CLIENT_CA_FILE',
+  'AUDIT_RETENTION_DAYS',
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
+  'OTEL_EXPORTER_OTLP_HEADERS',
+  'OTEL_SERVICE_NAME',
+  'OTEL_TRACES_SAMPLER_ARG',
   'API_DOCS',
   'LOG_LEVEL',
   'STRICT',
@@ -245,9 +259,22 @@ function configOf(environment: Environment): Config {
     events: {
       targetNetworks: targetNetworksOf(environment),
       retryBackoffSeconds: listOf(environment.EVENT_RETRY_BACKOFF_SECONDS ?? '1,2,4').map(Number),
+      maxPendingPerPublisher: Number(environment.EVENT_MAX_PENDING_PER_PUBLISHER ?? 1_000_000),
     },
+    audit: { retentionDays: Number(environment.AUDIT_RETENTION_DAYS ?? 0) },
+    tracing: tracingOf(environment),
     apiDocs: { served: environment.API_DOCS !== 'false' },
     webConcurrency: Number(environment.WEB_CONCURRENCY ?? 1),
+  };
+}
+
+function tracingOf(environment: Environment): TracingConfig {
+  const headers = environment.OTEL_EXPORTER_OTLP_HEADERS;
+  return {
+    endpoint: environment.OTEL_EXPORTER_OTLP_ENDPOINT?.replace(/\/+$/, ''),
+    headers: headers === undefined ? undefined : new Secret(exportHeadersOf(headers)),
+    serviceName: environment.OTEL_SERVICE_NAME ?? 'signet',
+    sampledShare: Number(environment.OTEL_TRACES_SAMPLER_ARG ?? 1),
   };
 }
 

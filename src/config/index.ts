@@ -1,5 +1,6 @@
 export {
   ApiDocsConfig,
+  AuditConfig,
   BootstrapConfig,
   ClientCertificateConfig,
   type Config,
@@ -9,6 +10,7 @@ export {
   QueueConfig,
   ServerConfig,
   TokenConfig,
+  TracingConfig,
 } from './config.js';
 export { ConfigModule } from './config.module.js';
 export { ConfigurationError, type ConfigurationFault } from './configuration-error.js';

@@ -12,6 +12,12 @@ export function integerBetween(least: number, most: number): Rule {
       : `must be a whole number from ${least} to ${most}`;
 }
 
+/** Days that the audit log is kept: for ever, or long enough to look into what happened. */
+export const retentionRule: Rule = (value) =>
+  value === '0' || integerBetween(30, 36_500)(value) === undefined
+    ? undefined
+    : 'must be 0, or a whole number from 30 to 36500';
+
 /** One of the given words. */
 export function oneOf(...words: readonly string[]): Rule {
   return (value) => (words.includes(value) ? undefined : `must be one of ${words.join(', ')}`);

@@ -1,3 +1,4 @@
+import { traced, untraced } from '../measurements/index.js';
 import type { BatchMeasures } from './batch-measures.js';
 import { DatabaseUnavailable } from './database-unavailable.js';
 
@@ -51,9 +52,11 @@ export class GroupCommit<Item, Result> {
       return Promise.reject(new DatabaseUnavailable());
     }
     if (this.queue.length === 0) this.waitingSince = performance.now();
-    return new Promise((resolve, reject) => {
-      this.queue.push({ item, resolve, reject });
-      this.startWhenReady();
+    return traced('batch', () => {
+      return new Promise<Result>((resolve, reject) => {
+        this.queue.push({ item, resolve, reject });
+        this.startWhenReady();
+      });
     });
   }
 
@@ -86,7 +89,7 @@ export class GroupCommit<Item, Result> {
     if (this.writing || this.queue.length === 0) return;
     this.writing = true;
     // Everything that arrives in this turn of the event loop still joins the batch.
-    setImmediate(() => void this.writeNext());
+    untraced(() => setImmediate(() => void this.writeNext()));
   }
 
   private async writeNext(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { DataSource, EntityManager } from 'typeorm';
+import { traced, untraced } from '../measurements/index.js';
 import { asDatabaseError, DatabaseUnavailable } from './database-unavailable.js';
 
 /** How long somebody who waits for an answer is kept waiting, in milliseconds. */
@@ -51,15 +52,15 @@ export async function inTransaction<T>(
 ): Promise<T> {
   try {
     const hints: (() => void)[] = [];
-    const committed = dataSource
-      .transaction('READ COMMITTED', (tx) => {
+    const begun = () =>
+      dataSource.transaction('READ COMMITTED', (tx) => {
         afterwards.set(tx, hints);
         return withLastSteps(tx, work);
-      })
-      .then((result) => {
-        for (const hint of hints) hint();
-        return result;
       });
+    const committed = traced('transaction', begun).then((result) => {
+      for (const hint of hints) untraced(hint);
+      return result;
+    });
     return await (withinMs === Infinity ? committed : inTime(committed, withinMs));
   } catch (error) {
     throw asDatabaseError(error);

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import { withinSpanOf } from '../measurements/index.js';
 import { type AnswerRecord, logAnswer } from './access-log.js';
 import { errorResponse } from './error-response.js';
 import { publicFault } from './fault.js';
@@ -52,7 +53,9 @@ export class FastLane {
       const id = options.requestId(request.headers['x-request-id']);
       const ip = request.socket.remoteAddress ?? '';
       noteWhenFinished(response, { requestId: id, method: 'POST', route: path, ipAddress: ip }, options);
-      readBody(request, (body) => void send(handler, path, { id, ip, headers: request.headers, body }, response));
+      readBody(request, (body) => {
+        withinSpanOf(request, () => void send(handler, path, { id, ip, headers: request.headers, body }, response));
+      });
       return true;
     };
   }

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
 import type { Logger } from 'pino';
-import type { Measurements } from '../measurements/index.js';
+import type { Measurements, Tracing } from '../measurements/index.js';
 import { methodNotAllowed, Problem } from '../protocol/index.js';
 import { logAnswer } from './access-log.js';
 import type { AllowedMethods } from './allowed-methods.js';
@@ -13,6 +13,7 @@ import type { PreparedDocuments } from './prepared-document.js';
 import { headerFault } from './header-fault.js';
 import { bodyFault, bodyLimits, readBodiesStrictly } from './request-body.js';
 import { createRequestIds } from './request-id.js';
+import { RequestSpans } from './request-spans.js';
 import { securityHeaders } from './security-headers.js';
 import { Traffic } from './traffic.js';
 
@@ -27,6 +28,8 @@ export interface HttpOptions {
   readonly fastLane: FastLane;
   readonly logger: Logger;
   readonly measurements: Measurements;
+  /** Absent: requests are not traced. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** Time-outs and limits against slow and oversized peers, in milliseconds and bytes. */
@@ -49,6 +52,7 @@ export function createFastifyAdapter(options: HttpOptions): FastifyAdapter {
   const traffic = new Traffic(options.measurements);
   const prepared = options.preparedDocuments.lane(fixedHeaders, requestId, traffic);
   const fast = options.fastLane.lane({ fixedHeaders, requestId, logger: options.logger, traffic });
+  const spans = options.tracing === undefined ? undefined : new RequestSpans(options.tracing);
   const writeBare = (socket: Socket, response: ErrorResponse) => {
     traffic.refused(response.status);
     writeTo(socket, response, { ...fixedHeaders, ...response.headers, 'x-request-id': requestId(undefined) });
@@ -62,8 +66,9 @@ export function createFastifyAdapter(options: HttpOptions): FastifyAdapter {
     genReqId: (request) => requestId(request.headers['x-request-id']),
     serverFactory: (handle) =>
       createServer(nodeOptions, (request, response) => {
-        if (prepared(request, response) || (direct && fast(request, response))) return;
-        handle(request, response);
+        spans?.begin(request, response);
+        if (prepared(request, response) || (direct && fast(request, response))) spans?.name(request, request.url);
+        else handle(request, response);
       }),
     return503OnClosing: false,
     routerOptions: { maxParamLength: 1024 },
@@ -83,16 +88,31 @@ export function createFastifyAdapter(options: HttpOptions): FastifyAdapter {
   receiveRequests(fastify, fixedHeaders);
   readBodiesStrictly(fastify);
   noteAnswers(fastify, options.logger, traffic);
+  spans?.follow(fastify);
+  refuseUpgrades(fastify, writeBare, (request, status) => {
+    traffic.refused(status);
+    return { ...fixedHeaders, 'x-request-id': requestId(request.headers['x-request-id']) };
+  });
+  return adapter;
+}
+
+/**
+ * Answers what is neither a request for the framework nor a fault: CONNECT, and expectations.
+ *
+ * @param noted is told what was refused, and gives the fields that every answer has
+ */
+function refuseUpgrades(
+  fastify: FastifyInstance,
+  writeBare: (socket: Socket, response: ErrorResponse) => void,
+  noted: (request: IncomingMessage, status: number) => Readonly<Record<string, string>>,
+): void {
   fastify.server.on('connect', (_request, socket: Socket) => {
     writeBare(socket, errorResponse(methodNotAllowed(['GET', 'POST']), ''));
   });
   fastify.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     const { status, headers, body } = errorResponse(new Problem(417, 'this expectation is not met'), request.url ?? '');
-    const id = requestId(request.headers['x-request-id']);
-    traffic.refused(status);
-    response.writeHead(status, { ...fixedHeaders, ...headers, 'x-request-id': id, connection: 'close' }).end(body);
+    response.writeHead(status, { ...noted(request, status), ...headers, connection: 'close' }).end(body);
   });
-  return adapter;
 }
 
 /** What happens to every request before its handler: its answer gets the fixed headers, and it is refused if its form is wrong. */
