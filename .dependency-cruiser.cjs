@@ -17,6 +17,7 @@ const modules = {
   queue: ['database', 'measurements', 'protocol'],
   http: ['database', 'measurements', 'protocol'],
   encryption: ['config', 'database'],
+  tracing: ['config', 'measurements'],
   limits: ['clock', 'measurements'],
   audit: ['clock', 'config', 'database', 'encryption', 'identifiers', 'limits', 'queue'],
   outbox: ['clock', 'config', 'database', 'identifiers', 'measurements'],
@@ -160,6 +161,20 @@ module.exports = {
       to: { path: `^src/${alternatives(nested)}`, pathNot: '/index\\.ts$' },
     },
     {
+      name: 'tracing-on-demand',
+      comment: 'Who does not trace does not load what tracing takes.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^src/tracing/open-telemetry\\.ts$', dynamic: false },
+    },
+    {
+      name: 'tracing-packages-in-one-file',
+      comment: 'Only one file knows where spans go.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/tracing/open-telemetry\\.ts$' },
+      to: { path: 'node_modules/@opentelemetry/' },
+    },
+    {
       name: 'supervisor-alone',
       comment: 'The embedded database is a program of its own to the rest: only the commands start it.',
       severity: 'error',
@@ -235,7 +250,10 @@ module.exports = {
         'e2e and conformance tests judge the server over HTTP; what they look up beside that, they look up like anybody else.',
       severity: 'error',
       from: { path: '^test/(e2e|conformance)/' },
-      to: { path: '^(src|migrations)/', pathNot: '^src/(app\\.setup\\.ts$|[^/]+/index\\.ts$|database/embedded/)' },
+      to: {
+        path: '^(src|migrations)/',
+        pathNot: '^src/(app\\.setup\\.ts$|([^/]+|events/[^/]+)/index\\.ts$|database/embedded/)',
+      },
     },
     {
       name: 'sdk-stands-alone',

@@ -31,6 +31,7 @@ import {
 import { HealthModule, SigningKeyStatus } from './health/index.js';
 import { ErrorFilter, HttpModule, type HttpParts, Refusals } from './http/index.js';
 import { KeyRing, KeysModule, SigningKeyEntity } from './keys/index.js';
+import { SharedLimitsModule } from './limits/index.js';
 import { type Measurements, MeasurementsModule } from './measurements/index.js';
 import { MetricsModule } from './metrics/index.js';
 import { OpenApiModule } from './openapi/index.js';
@@ -42,7 +43,9 @@ import {
   ClientTokenCountEntity,
   ClientTokenDayEntity,
   ClientTokenHourEntity,
+  CoalescedRequestHourEntity,
   CountedRefusals,
+  LimitedRequestHourEntity,
   RefusedRequestHourEntity,
   StatisticsModule,
   TokenCountEntity,
@@ -69,12 +72,14 @@ export const entities = [
   ClientTokenCountEntity,
   ClientTokenDayEntity,
   ClientTokenHourEntity,
+  CoalescedRequestHourEntity,
   DataKeyEntity,
   DeadLetterEntity,
   DeliveryAttemptEntity,
   DeliveryEntity,
   EventEntity,
   EventTypeEntity,
+  LimitedRequestHourEntity,
   RefreshFamilyEntity,
   RefreshFamilyTokenEntity,
   RefreshTokenEntity,
@@ -110,6 +115,23 @@ export interface AppParts {
   readonly http: HttpParts;
 }
 
+/** What features use. */
+const shared = [EncryptionModule, AuditModule, OutboxModule, ReplayModule, EgressModule, BindingModule];
+
+/** What the server does. */
+const features = [
+  KeysModule,
+  ScopesModule,
+  ClientsModule,
+  TokenModule,
+  EventsModule,
+  SyncModule,
+  AuditLogModule,
+  StatisticsModule,
+  MetricsModule,
+  OpenApiModule,
+];
+
 /** The one file that knows every module, and binds the ports of each to who provides them. */
 @Module({})
 export class AppModule {
@@ -129,22 +151,9 @@ export class AppModule {
           prefix: parts.queuePrefix,
           scheduledJobsTurn: parts.scheduledJobsTurn,
         }),
-        EncryptionModule,
-        AuditModule,
-        OutboxModule,
-        ReplayModule,
-        EgressModule,
-        BindingModule,
-        KeysModule,
-        ScopesModule,
-        ClientsModule,
-        TokenModule,
-        EventsModule,
-        SyncModule,
-        AuditLogModule,
-        StatisticsModule,
-        MetricsModule,
-        OpenApiModule,
+        SharedLimitsModule.forRoot({ redisUrl: config.queue.redisUrl?.reveal(), prefix: parts.queuePrefix }),
+        ...shared,
+        ...features,
         { module: AccessModule, imports: [KeysModule, TokenModule] },
         {
           module: HealthModule,

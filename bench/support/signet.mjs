@@ -21,10 +21,10 @@ export const benchAudience = 'https://api.example.com';
 /**
  * Starts the built server with the default configuration.
  *
- * @param {{ parent?: string, signingAlg?: string, nodeOptions?: string[], clients?: number }} options `parent`: where its data
- *   goes; `clients`: how many clients to register
+ * @param {{ parent?: string, signingAlg?: string, nodeOptions?: string[], clients?: number, env?: Record<string, string> }} options
+ *   `parent`: where its data goes; `clients`: how many clients to register; `env`: settings beside the default ones
  */
-export async function startSignet({ parent, signingAlg = 'RS256', nodeOptions = [], clients = 1 }) {
+export async function startSignet({ parent, signingAlg = 'RS256', nodeOptions = [], clients = 1, env = {} }) {
   if (!existsSync(entry)) throw new Error('there is no build: run `npm run build` first');
   // The server reads a .env of its working directory.
   const cwd = temporaryDirectory(parent);
@@ -44,6 +44,7 @@ export async function startSignet({ parent, signingAlg = 'RS256', nodeOptions = 
       SIGNING_ALG: signingAlg,
       BOOTSTRAP_CLIENT_ID: admin.clientId,
       BOOTSTRAP_CLIENT_SECRET: admin.clientSecret,
+      ...env,
     },
     url: `http://127.0.0.1:${port}/health/ready`,
   });
@@ -110,6 +111,18 @@ class Signet {
       requests.push(introspectionRequest({ ...api, path: '/oauth/introspect', token }));
     }
     return requests;
+  }
+
+  /** A token for the admin API, fresh. */
+  adminToken(scope = 'admin:oauth') {
+    return this.#token(this.#admin, scope);
+  }
+
+  /** A token with which a new client publishes events; its `client_id` is the source. */
+  async publisherToken(clientId) {
+    const bearer = await this.adminToken();
+    const members = { client_name: clientId, client_id: clientId, scope: 'events:publish' };
+    return this.#token(await this.#register(bearer, members), 'events:publish');
   }
 
   async #register(bearer, members) {
