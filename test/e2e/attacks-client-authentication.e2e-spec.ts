@@ -126,7 +126,7 @@ describe('A-01 nobody learns why', () => {
       asked.mockClear();
       await send();
       // The ring of keys is followed once a second, whoever asks.
-      const background = new Set(['signing_keys_fingerprint', 'client_usage', 'signet_ready']);
+      const background = new Set(['signing_keys_fingerprint', 'client_usage', 'signet_ready', 'events_waiting']);
       traces.push(asked.mock.calls.map(([{ name }]) => name).filter((name) => !background.has(name)));
     }
     asked.mockRestore();

@@ -43,6 +43,7 @@ export const administrator: Caller = {
   clientId: 'admin',
   scopes: ['admin:full'],
   jti: '0',
+  expiresAt: 0,
   origin: { ipAddress: '127.0.0.1', userAgent: 'test', requestId: 'test' },
 };
 

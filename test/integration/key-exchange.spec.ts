@@ -22,6 +22,7 @@ const caller = {
   clientId: 'admin',
   scopes: ['admin:full'],
   jti: '',
+  expiresAt: 0,
   origin: { ipAddress: undefined, userAgent: undefined, requestId: undefined },
 };
 
