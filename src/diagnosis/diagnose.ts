@@ -3,10 +3,11 @@ import { type Config, ConfigurationError } from '../config/index.js';
 import { createDataSource } from '../database/index.js';
 import { DataKeyEntity } from '../encryption/index.js';
 import { SigningKeyEntity } from '../keys/index.js';
+import { deliveryFinding, eventFinding } from './event-findings.js';
 import { fail, type Finding } from './finding.js';
 import { encryptionFinding, signingKeyFinding } from './key-findings.js';
 import { clockFinding, migrationFinding, versionFinding } from './postgres-findings.js';
-import { auditRightsFinding, eventFinding, partitionFinding } from './schema-findings.js';
+import { auditRightsFinding, partitionFinding } from './schema-findings.js';
 
 type Check = readonly [name: string, look: () => Promise<Finding>];
 
@@ -32,6 +33,7 @@ export async function diagnoseDatabase(config: Config, url: string): Promise<Fin
         ['partitions', () => partitionFinding(dataSource, new Date())],
         ['audit rights', () => auditRightsFinding(dataSource)],
         ['events', () => eventFinding(dataSource)],
+        ['deliveries', () => deliveryFinding(dataSource)],
       ])),
     ];
   } finally {

@@ -1,12 +1,12 @@
 import type { DataSource } from 'typeorm';
 import { partitionAt, type PartitionSpan } from '../database/index.js';
-import { duration } from './duration.js';
 import { fail, type Finding, info, ok, warn } from './finding.js';
 
 /** How far ahead partitions must be there: before that a server that runs has made them. */
 const reserve: readonly (readonly [table: string, span: PartitionSpan, ahead: number])[] = [
   ['audit_log', 'month', 1],
   ['access_tokens', 'day', 2],
+  ['delivery_attempts', 'day', 1],
 ];
 
 /** Whether there is room for what is written now and soon. */
@@ -19,7 +19,8 @@ export async function partitionFinding(dataSource: DataSource, now: Date): Promi
       if (row?.found !== true) missing.push({ name, offset });
     }
   }
-  if (missing.length === 0) return ok('partitions', 'those of the audit log and of tokens are there ahead of time');
+  if (missing.length === 0)
+    return ok('partitions', 'those of the audit log, of tokens and of attempts are there ahead of time');
   const message = `missing: ${missing.map(({ name }) => name).join(', ')}`;
   const advice = 'Start the server, which makes them; if one is running, look in its log why its scheduled jobs fail.';
   const isNow = missing.some(({ offset }) => offset === 0);
@@ -50,13 +51,4 @@ export async function auditRightsFinding(dataSource: DataSource): Promise<Findin
     return fail(check, `the role of the server may not ${missing.join(', ')}`, 'GRANT these rights on audit_log.');
   }
   return ok(check, 'the role of the server may INSERT and SELECT, nothing else');
-}
-
-/** Events that wait to be sent on. */
-export async function eventFinding(dataSource: DataSource): Promise<Finding> {
-  const [row] = await dataSource.query<{ count: string; age: number | null }[]>(`
-    SELECT count(*)::text AS count, (extract(epoch FROM now() - min(created_at)) * 1000)::float8 AS age
-    FROM events WHERE routed_at IS NULL`);
-  if (row === undefined || row.age === null) return ok('events', 'none waits');
-  return info('events', `${row.count} wait to be routed, the oldest for ${duration(row.age)}`);
 }

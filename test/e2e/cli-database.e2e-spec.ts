@@ -93,7 +93,19 @@ describe('signet with the embedded database', () => {
       'signing keys': expect.stringMatching(/^ok: .* \(RS256\) signs since /) as string,
       partitions: expect.stringMatching(/^ok: /) as string,
       'audit rights': expect.stringMatching(/^info: /) as string,
+      deliveries: 'ok: none is late',
     });
+    const road = embeddedDatabaseUrl(join(directory, 'data'));
+    await query(
+      road,
+      `INSERT INTO subscriptions (id, name, url, event_types) VALUES (gen_random_uuid(), 'x', 'https://x.example', '{x}')`,
+    );
+    await query(
+      road,
+      `INSERT INTO subscription_health (subscription_id, breaker) SELECT id, 'open' FROM subscriptions`,
+    );
+    expect((await doctor({ PORT: port }))['deliveries']).toBe('info: 1 endpoints fail and are given a rest');
+    await query(road, `DELETE FROM subscriptions`);
 
     const made = await signet(['bootstrap', '--new-admin', '--client-id', 'rescue']);
     const file = join(directory, 'data', 'client-rescue.json');
