@@ -1,5 +1,5 @@
-// `npm run test:node24`: builds and starts the server, gets a token and runs the e2e and conformance tests, all on Node.js 24.
-// The binary comes from npm, into a temporary directory.
+// `npm run test:node24`: builds and starts the server, gets a token and runs the e2e and conformance tests, or those that are named
+// behind it, all on Node.js 24. The binary comes from npm, into a temporary directory.
 import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
@@ -7,6 +7,8 @@ import { fail, freePort, outputOf, plainEnvironment, run, runScript, say, startS
 
 const project = dirname(import.meta.dirname);
 const major = 24;
+const named = process.argv.slice(2);
+const paths = named.length > 0 ? named : ['test/e2e/', 'test/conformance/'];
 
 /** Tests that hang are tests that fail. */
 const TEST_LIMIT_MS = 20 * 60 * 1000;
@@ -17,9 +19,9 @@ await runScript('signet-node24', async (directory) => {
   say('build');
   await run(node, [join(project, 'node_modules', '@nestjs', 'cli', 'bin', 'nest.js'), 'build'], { cwd: project, env });
   await tryServer(node, directory, env.PATH);
-  say('e2e and conformance tests');
+  say(`tests: ${paths.join(' ')}`);
   const jest = join(project, 'node_modules', 'jest', 'bin', 'jest.js');
-  await run(node, [jest, 'test/e2e/', 'test/conformance/'], { cwd: project, env, timeout: TEST_LIMIT_MS });
+  await run(node, [jest, ...paths], { cwd: project, env, timeout: TEST_LIMIT_MS });
 });
 
 /** @returns the path of the binary */
