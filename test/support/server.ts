@@ -1,13 +1,15 @@
 import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RunningServer, startApp } from '../../src/app.setup.js';
 import { loadConfig } from '../../src/config/index.js';
+import { freePort } from './free-port.js';
 import { createMigratedDatabase } from './migrated-database.js';
 import type { TestDatabase } from './postgres.js';
+
+export { freePort };
 
 /** A client's credentials. */
 export interface Credentials {
@@ -133,14 +135,4 @@ class StartedServer implements TestServer {
 export function basic({ client_id, client_secret }: Credentials): string {
   const encode = (text: string) => new URLSearchParams({ '': text }).toString().slice(1);
   return `Basic ${Buffer.from(`${encode(client_id)}:${encode(client_secret)}`).toString('base64')}`;
-}
-
-/** A port that nobody listens on at this moment. */
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => probe.once('listening', resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (typeof address !== 'object' || address === null) throw new Error('no port');
-  return address.port;
 }
