@@ -11,6 +11,7 @@ import { Statistics1795219209000 } from './1795219209000-statistics.js';
 import { EventRoad1795219210000 } from './1795219210000-event-road.js';
 import { StateSync1795219211000 } from './1795219211000-state-sync.js';
 import { Limits1795219212000 } from './1795219212000-limits.js';
+import { UncountedTokens1795219213000 } from './1795219213000-uncounted-tokens.js';
 
 /** Every migration in the order it runs. A released migration is never edited. */
 export const migrations = [
@@ -27,4 +28,5 @@ export const migrations = [
   EventRoad1795219210000,
   StateSync1795219211000,
   Limits1795219212000,
+  UncountedTokens1795219213000,
 ];

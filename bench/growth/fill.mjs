@@ -56,10 +56,10 @@ const insertEntries = `
  * Fills the database of a running server, and waits until the server has added everything up and taken it into its chain.
  *
  * @param {string} url of its PostgreSQL
- * @param {{ clients: number, tokens: number, entries: number }} rows
+ * @param {{ clients: number, busy: number, tokens: number, entries: number }} rows `busy`: how many of the clients got the tokens
  * @param {(line: string) => void} say
  */
-export async function fill(url, { clients, tokens, entries }, say) {
+export async function fill(url, { clients, busy, tokens, entries }, say) {
   const db = new Client({ connectionString: url });
   await db.connect();
   try {
@@ -71,7 +71,7 @@ export async function fill(url, { clients, tokens, entries }, say) {
       await db.query(insertSecrets, [from, to]);
     });
     await inSteps(tokens, say, 'tokens', (from, to) =>
-      db.query(insertTokens, [from, to, clients, rows[0].kid, benchScope, [benchAudience]]),
+      db.query(insertTokens, [from, to, busy, rows[0].kid, benchScope, [benchAudience]]),
     );
     await inSteps(entries, say, 'audit entries', (from, to) =>
       db.query(insertEntries, [from, to, clients, benchScope, tokensPerBatch, entries]),

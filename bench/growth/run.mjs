@@ -10,6 +10,7 @@ import { fill } from './fill.mjs';
 const { values: given } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    busy: { type: 'string', default: '1000' },
     rounds: { type: 'string', default: '3' },
     'window-ms': { type: 'string', default: '1500' },
     dir: { type: 'string', default: tmpdir() },
@@ -20,7 +21,7 @@ const rounds = Number(given.rounds);
 const windowMs = Number(given['window-ms']);
 const full = { clients: 100_000, tokens: 1_000_000, entries: 1_000_000 };
 const quick = { clients: 2_000, tokens: 20_000, entries: 20_000 };
-const rows = given.quick ? quick : full;
+const rows = { ...(given.quick ? quick : full), busy: Number(given.busy) };
 
 /** Registered with either server, so that a page of a list is full on both. */
 const ownClients = 64;
@@ -136,7 +137,7 @@ await run(async () => {
   console.log(tableLines([heading, ...compared.map(({ row }) => row)]).join('\n'));
   const missed = compared.filter(({ within }) => !within).length;
   console.log(
-    `\n${rows.clients} clients, ${rows.tokens} tokens, ${rows.entries} audit entries; CPU per request at most`,
+    `\n${rows.clients} clients, ${rows.tokens} tokens of ${rows.busy} of them, ${rows.entries} audit entries; CPU per request at most`,
   );
   console.log(`${tolerance} times that on an empty database: ${missed === 0 ? 'PASS' : `${missed} miss`}`);
 });

@@ -49,6 +49,7 @@ const insertTokens = `
     INSERT INTO token_count_changes (client_id, client_epoch, kid, issued_hour, expires_at, issued)
     SELECT client_id, token_epoch, kid, date_trunc('hour', issued_at, 'UTC'), issued_at + lifetime, count(*)
     FROM live
+    WHERE NOT (ip_address IS NULL AND user_agent IS NOT DISTINCT FROM 'signet/event-delivery')
     GROUP BY client_id, token_epoch, kid, issued_at, lifetime
   )
   SELECT context FROM context`;

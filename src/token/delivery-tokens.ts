@@ -26,8 +26,8 @@ export interface IssuedDeliveryToken {
 /** A client that changes faster than this many decisions can follow gets no token now. */
 const maxDecisions = 4;
 
-/** Nobody asked from anywhere: the server itself did. */
-const origin = { ipAddress: undefined, userAgent: undefined, requestId: undefined } as const;
+/** Nobody asked from anywhere: the server itself did. Such tokens are not counted (`access-token.writer.ts`). */
+const origin = { ipAddress: undefined, userAgent: 'signet/event-delivery', requestId: undefined } as const;
 
 /**
  * The tokens that this server sends with its own deliveries: records and audit entries are those of any other token, and what

@@ -32,6 +32,24 @@ onBothBackends('a delivery with a token', (tests) => {
     });
   });
 
+  given('carries one that statistics do not count, issued or revoked: they are of the token endpoint', async () => {
+    const counted = async (): Promise<unknown> => {
+      const answer = await tests.server.asAdmin('GET', '/admin/oauth/statistics');
+      const { tokens, top_clients: top } = (await answer.json()) as Record<'tokens' | 'top_clients', unknown>;
+      return { tokens, top };
+    };
+    const { url, received } = await tests.receiver();
+    const { client_id } = await service();
+    const { id } = await tests.road.subscribe(url, { client_id, auth: { type: 'oauth2', scope: 'read:profile' } });
+    const before = await counted();
+    await tests.road.publish({});
+    await until(() => tests.road.allAre('succeeded', 1, id));
+    expect(await counted()).toEqual(before);
+    const { jti } = decodeJwt(received.map(bearerOf)[0] ?? '');
+    expect((await tests.server.asAdmin('POST', `/admin/oauth/tokens/${jti}/revoke`, {})).status).toBe(204);
+    expect(await counted()).toEqual(before);
+  });
+
   given('carries a new one after the receiver has refused it, and after the subscription has changed', async () => {
     const { url, received } = await tests.receiver(({ headers }) => (headers['webhook-attempt'] === '1' ? 401 : 204));
     const { client_id } = await service();
