@@ -12,6 +12,7 @@ import { EventRoad1795219210000 } from './1795219210000-event-road.js';
 import { StateSync1795219211000 } from './1795219211000-state-sync.js';
 import { Limits1795219212000 } from './1795219212000-limits.js';
 import { UncountedTokens1795219213000 } from './1795219213000-uncounted-tokens.js';
+import { TokenFolds1795219214000 } from './1795219214000-token-folds.js';
 
 /** Every migration in the order it runs. A released migration is never edited. */
 export const migrations = [
@@ -29,4 +30,5 @@ export const migrations = [
   StateSync1795219211000,
   Limits1795219212000,
   UncountedTokens1795219213000,
+  TokenFolds1795219214000,
 ];

@@ -49,6 +49,7 @@ import {
   RefusedRequestHourEntity,
   StatisticsModule,
   TokenCountEntity,
+  TokenFoldEntity,
   TokenHourEntity,
 } from './statistics/index.js';
 import { StateChangeEntity, StateFeedEntity, StateResourceEntity, StateTypeEntity, SyncModule } from './sync/index.js';
@@ -97,6 +98,7 @@ export const entities = [
   SubscriptionSecretEntity,
   TokenBatchEntity,
   TokenCountEntity,
+  TokenFoldEntity,
   TokenHourEntity,
 ];
 

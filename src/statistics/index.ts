@@ -9,6 +9,7 @@ export {
   LimitedRequestHourEntity,
   RefusedRequestHourEntity,
   TokenCountEntity,
+  TokenFoldEntity,
   TokenHourEntity,
 } from './statistics.entities.js';
 export { StatisticsModule } from './statistics.module.js';

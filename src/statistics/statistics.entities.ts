@@ -1,4 +1,4 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /** Unexpired tokens by the second of their expiry. Counted by SQL only; the entities here are for the drift test. */
 @Entity({ name: 'token_counts' })
@@ -81,6 +81,17 @@ export class ClientTokenHourEntity {
 
   @Column('bigint')
   issued: string;
+}
+
+/** The one row of `token_folds`: raised by whoever writes the counters by client. */
+@Entity({ name: 'token_folds' })
+@Check('token_folds_id_check', 'id')
+export class TokenFoldEntity {
+  @PrimaryColumn('boolean', { primaryKeyConstraintName: 'token_folds_pkey', default: true })
+  id: boolean;
+
+  @Column('bigint', { default: '1' })
+  version: string;
 }
 
 /** Tokens issued to a client on a day of UTC. */

@@ -6,6 +6,7 @@ import { RefusalCounts } from './refusal-counts.service.js';
 import { StatisticsController } from './statistics.controller.js';
 import { StatisticsRepository } from './statistics.repository.js';
 import { Statistics } from './statistics.service.js';
+import { TopClientsRepository } from './top-clients.repository.js';
 import { TokenCounts } from './token-counts.service.js';
 import { CountedTokensOfDay } from './tokens-of-day.repository.js';
 
@@ -20,6 +21,7 @@ import { CountedTokensOfDay } from './tokens-of-day.repository.js';
     Statistics,
     StatisticsRepository,
     TokenCounts,
+    TopClientsRepository,
     { provide: TokensOfDay, useClass: CountedTokensOfDay },
   ],
   exports: [LimitedCounts, RefusalCounts, TokensOfDay],

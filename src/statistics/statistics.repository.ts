@@ -2,8 +2,6 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Bucket } from './statistics-query.js';
 
-const dayMs = 86_400_000;
-
 /** Hours, half-open. */
 export interface Hours {
   readonly from: Date;
@@ -86,21 +84,6 @@ const selectSeries = `
   ) counted
   GROUP BY 1`;
 
-/** Whole days of the range, from $4 until $5, are read as days. Floating point is exact here, and adds up faster than numeric. */
-const selectTopClients = `
-  SELECT client_id, sum(issued::float8) AS issued
-  FROM (
-    SELECT client_id, issued FROM client_token_hours WHERE hour >= $1 AND hour < $4
-    UNION ALL
-    SELECT client_id, issued FROM client_token_days WHERE day >= $4 AND day < $5
-    UNION ALL
-    SELECT client_id, issued FROM client_token_hours WHERE hour >= $5 AND hour < $2
-    UNION ALL
-    SELECT client_id, issued FROM token_count_changes WHERE issued_hour >= $1 AND issued_hour < $2
-  ) counted
-  GROUP BY client_id HAVING sum(issued::float8) > 0
-  ORDER BY sum(issued::float8) DESC, client_id LIMIT $3`;
-
 const selectLimited = `
   SELECT client_id, quota AS limit, coalesce(sum(requests) FILTER (WHERE mode = 'enforce'), 0)::float8 AS refused,
     coalesce(sum(requests) FILTER (WHERE mode = 'report'), 0)::float8 AS would_be_refused
@@ -141,18 +124,6 @@ export class StatisticsRepository {
   /** Tokens issued and requests refused, by bucket; buckets in which nothing happened are left out. */
   series(tx: EntityManager, { from, to }: Hours, bucket: Bucket): Promise<BucketCount[]> {
     return tx.query<BucketCount[]>(selectSeries, [from, to, bucket]);
-  }
-
-  /** The clients that got most tokens. */
-  topClients(
-    tx: EntityManager,
-    { from, to }: Hours,
-    limit: number,
-  ): Promise<{ readonly client_id: string; readonly issued: number }[]> {
-    const firstDay = Math.min(Math.ceil(from.getTime() / dayMs) * dayMs, to.getTime());
-    const endOfDays = Math.max(firstDay, Math.floor(to.getTime() / dayMs) * dayMs);
-    const values = [from, to, limit, new Date(firstDay), new Date(endOfDays)];
-    return tx.query<{ client_id: string; issued: number }[]>(selectTopClients, values);
   }
 
   /** How many requests were answered with a token that was made for another one. */

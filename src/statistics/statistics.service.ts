@@ -6,6 +6,7 @@ import type { Query } from '../http/index.js';
 import { type HoardingClient, HoardingRepository } from './hoarding.repository.js';
 import { bucketsOf, readStatisticsQuery, type StatisticsRange } from './statistics-query.js';
 import { type LimitedCount, StatisticsRepository } from './statistics.repository.js';
+import { TopClientsRepository } from './top-clients.repository.js';
 
 const topClients = 10;
 
@@ -45,6 +46,7 @@ export class Statistics {
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(StatisticsRepository) private readonly repository: StatisticsRepository,
+    @Inject(TopClientsRepository) private readonly top: TopClientsRepository,
     @Inject(HoardingRepository) private readonly hoarding: HoardingRepository,
     @Inject(Clock) private readonly clock: Clock,
   ) {}
@@ -66,14 +68,12 @@ export class Statistics {
 
   private async answer(tx: EntityManager, range: StatisticsRange): Promise<StatisticsAnswer> {
     await tx.query('SET TRANSACTION READ ONLY');
-    // The clients that got tokens are counted in memory.
-    await tx.query(`SET LOCAL work_mem = '32MB'`);
     const hours = { from: new Date(range.from), to: new Date(range.to) };
     const { active, disabled } = await this.repository.clients(tx);
     const tokens = await this.repository.tokens(tx, hours);
     const errors = await this.repository.errors(tx, hours);
     const coalesced = await this.repository.coalesced(tx, hours);
-    const candidates = await this.repository.topClients(tx, hours, hoardingCandidates);
+    const candidates = await this.top.read(tx, hours, hoardingCandidates);
     const counted = new Map(
       (await this.repository.series(tx, hours, range.bucket)).map((bucket) => [bucket.at, bucket]),
     );

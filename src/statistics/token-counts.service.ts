@@ -81,6 +81,9 @@ const settleTokens = `
   )
   SELECT count(*)::int AS ended FROM ended`;
 
+/** Whoever has read the counters by client learns that they are others now. */
+const raiseVersion = 'UPDATE token_folds SET version = version + 1';
+
 const prunedTables = {
   token_hours: 'hour',
   client_token_hours: 'hour',
@@ -119,6 +122,7 @@ export class TokenCounts implements OnModuleInit {
     for (;;) {
       const goesOn = await this.alone(async (tx) => {
         const [folded] = await tx.query<{ taken: number }[]>(foldTokens, [foldBatch]);
+        if ((folded?.taken ?? 0) > 0) await tx.query(raiseVersion);
         await tx.query(foldClients);
         const [settled] = await tx.query<{ ended: number }[]>(settleTokens);
         return folded?.taken === foldBatch || (settled?.ended ?? 0) > 0;
@@ -160,5 +164,6 @@ async function pruneOnce(tx: EntityManager, table: string, column: string): Prom
        SELECT ctid FROM ${table} WHERE ${column} < statement_timestamp() - make_interval(days => $1) ORDER BY ${column} LIMIT $2))`,
     [daysKept, pruneBatch],
   );
+  if (deleted > 0) await tx.query(raiseVersion);
   return deleted;
 }

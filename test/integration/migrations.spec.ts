@@ -129,6 +129,7 @@ const rowsOfThatTime: Readonly<Record<string, readonly string[]>> = {
     `INSERT INTO limited_request_hours (hour, client_id, quota, mode, shard, requests)
      VALUES ('2026-01-01T11:00Z', 'billing', 'day', 'report', 3, 2)`,
   ],
+  TokenFolds1795219214000: [`UPDATE token_folds SET version = version + 1`],
 };
 
 let database: TestDatabase;

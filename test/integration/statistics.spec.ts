@@ -4,6 +4,7 @@ import { createDataSource, ensurePartitions, Postgres } from '../../src/database
 import { createQueueBackend, ScheduledJobs } from '../../src/queue/index.js';
 import { RefusalCounts } from '../../src/statistics/refusal-counts.service.js';
 import { StatisticsRepository, type TokenCount } from '../../src/statistics/statistics.repository.js';
+import { TopClientsRepository } from '../../src/statistics/top-clients.repository.js';
 import { TokenCounts } from '../../src/statistics/token-counts.service.js';
 import type { AccessTokenRecord } from '../../src/token/access-token-record.js';
 import { AccessTokenWriter } from '../../src/token/access-token.writer.js';
@@ -24,8 +25,10 @@ let writers: AccessTokenWriter[];
 let counts: TokenCounts;
 let kid: string;
 const repository = new StatisticsRepository();
+let topClients: TopClientsRepository;
 
 beforeEach(async () => {
+  topClients = new TopClientsRepository();
   database = await createMigratedDatabase();
   dataSource = await createDataSource(database.url).initialize();
   await ensurePartitions(dataSource, 'access_tokens', 'day', new Date(Date.now() - 2 * dayMs), 4);
@@ -68,7 +71,7 @@ async function inRows(): Promise<TokenCount> {
 }
 
 function top(): Promise<unknown> {
-  return dataSource.transaction((tx) => repository.topClients(tx, always, 10));
+  return dataSource.transaction('REPEATABLE READ', (tx) => topClients.read(tx, always, 10));
 }
 
 async function write(records: readonly AccessTokenRecord[]): Promise<string[]> {
@@ -307,7 +310,7 @@ describe('the counters of tokens', () => {
           from: new Date(today - 2 * dayMs + from * hourMs),
           to: new Date(today - 2 * dayMs + to * hourMs),
         };
-        expect(await dataSource.transaction((tx) => repository.topClients(tx, range, 10))).toEqual(
+        expect(await dataSource.transaction('REPEATABLE READ', (tx) => topClients.read(tx, range, 10))).toEqual(
           await dataSource.query(
             `SELECT client_id, count(*)::float8 AS issued FROM access_tokens WHERE issued_at >= $1 AND issued_at < $2
              GROUP BY 1 ORDER BY 2 DESC, 1`,
@@ -317,6 +320,40 @@ describe('the counters of tokens', () => {
       }
       await counts.fold();
     }
+  });
+
+  it('tell the clients with most tokens among very many, whatever is remembered, added up since, or not yet', async () => {
+    const hour = new Date(Math.floor(Date.now() / hourMs) * hourMs);
+    const change = (from: number, to: number, issued: string) =>
+      dataSource.query(
+        `INSERT INTO token_count_changes (client_id, client_epoch, kid, issued_hour, expires_at, issued)
+         SELECT 'client-' || n, 0, $1, $2, $2::timestamptz + interval '1 hour', ${issued} FROM generate_series($3::int, $4::int) n`,
+        [kid, hour, from, to],
+      );
+    const inCounters = () =>
+      dataSource.query(
+        `SELECT client_id, sum(issued)::float8 AS issued FROM (
+           SELECT client_id, issued FROM client_token_hours UNION ALL SELECT client_id, issued FROM token_count_changes
+         ) all_of_them GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10`,
+      );
+    await change(1, 3_000, 'n % 7 + 1');
+    await counts.fold();
+    expect(await top()).toEqual(await inCounters());
+    // Of one that is not among the thousand, of some that are, and of one that is new.
+    await change(2_999, 2_999, '30');
+    await change(6, 13, '2');
+    await change(4_000, 4_000, '9');
+    expect(await top()).toEqual(await inCounters());
+    await counts.fold();
+    expect(await top()).toEqual(await inCounters());
+    await change(2_998, 2_998, '31');
+    await counts.fold();
+    expect(await top()).toEqual(await inCounters());
+    await dataSource.query('UPDATE client_token_hours SET hour = $1', [new Date(Date.now() - 401 * dayMs)]);
+    await counts.prune();
+    expect(await dataSource.query('SELECT count(*)::int AS left FROM client_token_hours')).toEqual([{ left: 0 }]);
+    await dataSource.query('DELETE FROM client_token_days');
+    expect(await top()).toEqual([]);
   });
 
   it('are forgotten after 400 days', async () => {
