@@ -5,6 +5,7 @@ import { addClientCommands } from './client-commands.js';
 import { addDatabaseCommands, type Programs } from './database-commands.js';
 import { addEventCommands } from './event-commands.js';
 import { CommandFailure, type ExitCode } from './failure.js';
+import { addImportCommand } from './import-commands.js';
 import { addKeyCommands } from './key-commands.js';
 import { printable } from './printable.js';
 import { addScopeCommands } from './scope-commands.js';
@@ -65,6 +66,7 @@ function commandLine(shell: Shell, programs: Programs): Command {
   addStatisticsCommand(program, shell);
   const audit = addAuditCommands(program, shell);
   addApplyCommands(program, shell);
+  addImportCommand(program, shell);
   addDatabaseCommands(program, audit, shell, programs);
   return program;
 }
