@@ -11,6 +11,7 @@ import { requireToken } from '@signet/sdk/express';
 import { createTokenVerifier } from '@signet/sdk/resource-server';
 
 const { ISSUER = 'http://localhost:3000', SECRETS_DIR = 'data/three-services' } = process.env;
+const { PROFILES_PORT = '8082', DASHBOARD_PORT = '8083' } = process.env;
 const audience = 'https://profiles.example.com';
 
 /** What `signet apply` has written for a client, or a subscription. */
@@ -42,7 +43,7 @@ const profiles = await listen((request, response) => {
     const answer = await state(`/sync/profile/${id}`, { method: 'PUT', headers, body: Buffer.concat(chunks) });
     response.writeHead(answer.status).end(await answer.text());
   });
-}, 8082);
+}, Number(PROFILES_PORT));
 
 // dashboard: keeps what it has read until it is told of a change.
 const read = createServiceFetch(tokensOf('dashboard'), { baseUrl: ISSUER });
@@ -57,10 +58,10 @@ const receiver = createWebhookReceiver({
     },
   },
 });
-const dashboard = await listen(nodeWebhookHandler(receiver), 8083);
+const dashboard = await listen(nodeWebhookHandler(receiver, console.error), Number(DASHBOARD_PORT));
 
 // core: changes a profile, twice.
-const call = createServiceFetch(tokensOf('core'), { baseUrl: 'http://127.0.0.1:8082', resource: audience });
+const call = createServiceFetch(tokensOf('core'), { baseUrl: `http://127.0.0.1:${PROFILES_PORT}`, resource: audience });
 const change = async (profile) => {
   const before = told.changes;
   const answer = await call('/profiles/ada', { method: 'PUT', body: JSON.stringify(profile) });

@@ -1,9 +1,11 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { runSignet } from '../support/command-line.js';
 import { type Credentials, freePort, startServer, type TestServer } from '../support/server.js';
+import { ServerBuild } from '../support/server-process.js';
 
 const project = dirname(dirname(import.meta.dirname));
 const audience = 'https://orders.example.com';
@@ -52,7 +54,7 @@ let children: ChildProcess[];
 beforeAll(async () => {
   execFileSync(process.execPath, [join(project, 'sdk', 'build.mjs')], { stdio: ['ignore', 'inherit', 'inherit'] });
   directory = mkdtempSync(join(tmpdir(), 'signet-examples-'));
-  server = await startServer();
+  server = await startServer({ env: { EVENT_TARGET_NETWORKS: '127.0.0.0/8' } });
   caller = await server.createClient({ client_name: 'Shop', scope: 'read:profile', audience: [audience] });
 });
 afterAll(async () => {
@@ -154,6 +156,34 @@ describe.each(examples)('the example $name', (example) => {
   });
 });
 
+describe('the example node-three-services', () => {
+  it('gets a token, renews it after a 401, and shows each change as soon as it is told', async () => {
+    const ports = { PROFILES_PORT: String(await freePort()), DASHBOARD_PORT: String(await freePort()) };
+    const folder = join(project, 'examples', 'node-three-services');
+    const declared = readFileSync(join(folder, 'signet.yaml'), 'utf8');
+    const file = join(directory, 'signet.yaml');
+    writeFileSync(file, declared.replace(':8083/', `:${ports.DASHBOARD_PORT}/`));
+    const secrets = join(directory, 'three-services');
+    const { client_id: SIGNET_CLIENT_ID, client_secret: SIGNET_CLIENT_SECRET } = server.admin;
+    const build = new ServerBuild();
+    const applied = await runSignet(build, ['apply', '-f', file, '--secrets-dir', secrets], {
+      env: { SIGNET_URL: server.issuer, SIGNET_CLIENT_ID, SIGNET_CLIENT_SECRET },
+      cwd: directory,
+    });
+    await build.close();
+    expect([applied.code, applied.stderr]).toEqual([0, '']);
+    const command = [process.execPath, join(folder, 'run.mjs')];
+    const shown = await outcome(run(command, { ISSUER: server.issuer, SECRETS_DIR: secrets, ...ports }));
+    expect(shown.trim().split('\n')).toEqual([
+      'core:      changed the profile: 201 1',
+      expect.stringMatching(/^dashboard: was told, and shows: \{"name":"Ada","since":/),
+      'core:      changed the profile: 200 2',
+      expect.stringMatching(/^dashboard: was told, and shows: \{"name":"Ada Lovelace","since":/),
+      'dashboard: {"hits":0,"misses":2,"stale":0,"invalidations":2,"size":1}',
+    ]);
+  });
+});
+
 describe('the package @signet/sdk', () => {
   const use = `
     const manager = new client.TokenManager({ token: 'given' });
@@ -163,7 +193,7 @@ describe('the package @signet/sdk', () => {
   const parts = { ...modules, express: 'express', fastify: 'fastify', web: 'web' };
   const entries = Object.entries(parts);
 
-  it('is loaded by ESM, by CommonJS and by TypeScript in strict mode from an empty project', () => {
+  it('is small, and loaded by ESM, by CommonJS and by TypeScript in strict mode from an empty project', () => {
     const home = join(directory, 'empty');
     const installed = join(home, 'node_modules', '@signet', 'sdk');
     mkdirSync(installed, { recursive: true });
@@ -172,7 +202,8 @@ describe('the package @signet/sdk', () => {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    const [{ filename }] = JSON.parse(packed) as [{ filename: string }];
+    const [{ filename, unpackedSize }] = JSON.parse(packed) as [{ filename: string; unpackedSize: number }];
+    expect(unpackedSize).toBeLessThan(60_000);
     execFileSync('tar', ['-xzf', join(directory, filename), '-C', installed, '--strip-components=1']);
     for (const dependency of ['jose', '@types', 'undici-types']) {
       symlinkSync(join(project, 'node_modules', dependency), join(home, 'node_modules', dependency));

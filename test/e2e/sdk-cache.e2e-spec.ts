@@ -80,6 +80,18 @@ describe('createSyncedCache', () => {
     expect(await cache.get(key)).toBe('two');
   });
 
+  it('keeps nothing older than what it was told of, in whatever order it was told', async () => {
+    const { load, asked } = source();
+    const cache = createSyncedCache({ load });
+    const onChange = invalidateOnChange(cache);
+    onChange(changed(3));
+    onChange(changed(2));
+    onChange(changed(3));
+    for (let count = 0; count < 3; count += 1) expect(await cache.get(key)).toBe('one');
+    expect(asked).toHaveLength(3);
+    expect(cache.statistics()).toMatchObject({ size: 0, misses: 3 });
+  });
+
   it('asks by ETag when the time is over, and keeps what is unchanged', async () => {
     const { load, asked } = source();
     const cache = createSyncedCache({ load, ttlSeconds: 0 });

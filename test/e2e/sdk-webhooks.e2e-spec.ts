@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { createWebhookReceiver, nodeWebhookHandler, webWebhookHandler } from '../../sdk/src/events/index.js';
@@ -135,7 +135,68 @@ it('answers over HTTP: 204, 401, and 500 for what was not worked on', async () =
   await new Promise((resolve) => listening.close(resolve));
 
   const web = webWebhookHandler(receiver);
-  const request = (headers: Record<string, string>) => new Request(url, { method: 'POST', headers, body });
-  expect((await web(request(delivery('web')))).status).toBe(204);
-  expect((await web(request({}))).status).toBe(401);
+  const handed = (headers: Record<string, string>) => web(new Request(url, { method: 'POST', headers, body }));
+  expect((await handed(delivery('web'))).status).toBe(204);
+  expect((await handed({})).status).toBe(401);
+});
+
+describe('a handler for HTTP', () => {
+  const waiting = () => {
+    let calls = 0;
+    let go = (): void => undefined;
+    const work = new Promise<void>((resolve) => (go = resolve));
+    const handlers = {
+      '*': async () => {
+        calls += 1;
+        await work;
+      },
+    };
+    return { receiver: createWebhookReceiver({ secrets: [secret], handlers }), calls: () => calls, go };
+  };
+
+  it('works once on repeats that come at the same time', async () => {
+    const { receiver, calls, go } = waiting();
+    const received = [1, 2, 3].map(() => receiver.receive(delivery(), body));
+    go();
+    expect((await Promise.all(received)).map(({ duplicate }) => duplicate)).toEqual([false, true, true]);
+    expect(calls()).toBe(1);
+  });
+
+  it('survives deliveries that break off, and refuses endless ones', async () => {
+    const errors: unknown[] = [];
+    const handler = nodeWebhookHandler(createWebhookReceiver({ secrets: [secret] }), (error) => errors.push(error));
+    const outcomes: Promise<void>[] = [];
+    const listening = createServer((request, response) => void outcomes.push(handler(request, response)));
+    listening.listen(0, '127.0.0.1');
+    await once(listening, 'listening');
+    const { port } = listening.address() as AddressInfo;
+    const broken = request({ port, method: 'POST', headers: { ...delivery(), 'content-length': 1_000 } });
+    broken.on('error', () => undefined);
+    broken.write('{');
+    await once(listening, 'request');
+    broken.destroy();
+    await outcomes[0];
+    expect(errors).toMatchObject([{ code: 'ECONNRESET' }]);
+    const large = { method: 'POST', headers: delivery(), body: Buffer.alloc(2 * 1024 * 1024 + 1) };
+    const refused = await fetch(`http://127.0.0.1:${port}`, large).catch(() => ({ status: 413 }));
+    expect(refused.status).toBe(413);
+    const web = webWebhookHandler(createWebhookReceiver({ secrets: [secret] }));
+    expect((await web(new Request('http://localhost/', large))).status).toBe(413);
+    listening.closeAllConnections();
+    await new Promise((resolve) => listening.close(resolve));
+  });
+
+  it('says that a body parser was there before it', async () => {
+    const errors: unknown[] = [];
+    const handler = nodeWebhookHandler(createWebhookReceiver({ secrets: [secret] }), (error) => errors.push(error));
+    const listening = createServer((incoming, response) => {
+      incoming.resume().once('end', () => void handler(incoming, response));
+    }).listen(0, '127.0.0.1');
+    await once(listening, 'listening');
+    const url = `http://127.0.0.1:${(listening.address() as AddressInfo).port}`;
+    expect((await fetch(url, { method: 'POST', headers: delivery(), body })).status).toBe(401);
+    expect(String(errors[0])).toContain('a body parser has read the delivery');
+    listening.closeAllConnections();
+    await new Promise((resolve) => listening.close(resolve));
+  });
 });

@@ -1,12 +1,5 @@
 /** For a service that keeps what others know, and must not keep it too long. */
-export {
-  invalidateOnChange,
-  invalidateQueriesOnChange,
-  stateKey,
-  stateLoader,
-  type StateLoaderOptions,
-  StateNotFound,
-} from './state.js';
+export { invalidateOnChange, invalidateQueriesOnChange, stateKey, stateLoader, StateNotFound } from './state.js';
 export {
   type CacheStatistics,
   createSyncedCache,

@@ -1,18 +1,12 @@
+import type { ServerAccess } from '../client/index.js';
 import type { CloudEvent } from '../events/index.js';
 import type { Loader, SyncedCache } from './synced-cache.js';
-
-/** Where state is read. */
-export interface StateLoaderOptions {
-  /** Of the server, such as `https://signet.example.com`. */
-  readonly issuer: string;
-  /** That of `createServiceFetch` for the issuer, with the scope `state:read`. */
-  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
-}
 
 /** Says that there is no such resource, or no longer. */
 export class StateNotFound extends Error {
   override readonly name = 'StateNotFound';
 
+  /** @internal */
   constructor(
     readonly key: string,
     /** 404: never there; 410: deleted. */
@@ -27,8 +21,8 @@ export function stateKey(resourceType: string, resourceId: string): string {
   return `${encodeURIComponent(resourceType)}/${encodeURIComponent(resourceId)}`;
 }
 
-/** Loads `/sync/{resource_type}/{resource_id}`; keys are those of {@link stateKey}. */
-export function stateLoader<State>({ issuer, fetch }: StateLoaderOptions): Loader<State> {
+/** Loads `/sync/{resource_type}/{resource_id}` with the scope `state:read`; keys are those of {@link stateKey}. */
+export function stateLoader<State>({ issuer, fetch }: ServerAccess): Loader<State> {
   return async (key, etag) => {
     const response = await fetch(
       `${issuer}/sync/${key}`,

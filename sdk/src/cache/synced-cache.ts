@@ -44,25 +44,27 @@ interface Entry<Value> {
  * dropped at once when an event says that it changed. An answer that was on its way when such an event came is not kept.
  */
 export class SyncedCache<Value> {
-  private readonly entries = new Map<string, Entry<Value>>();
-  private readonly loading = new Map<string, Promise<Value>>();
-  /** Versions below which nothing is kept, and marks against answers on their way. */
-  private readonly floors = new Map<string, { readonly version: number; readonly until: number }>();
-  private readonly marks = new Map<string, number>();
-  private epoch = 0;
-  private readonly counts = { hits: 0, misses: 0, stale: 0, invalidations: 0 };
+  readonly #options: SyncedCacheOptions<Value>;
+  readonly #entries = new Map<string, Entry<Value>>();
+  /** What is on its way; whoever is not in it any more comes too late to be kept. */
+  readonly #loading = new Map<string, Promise<Value>>();
+  /** Versions below which nothing is kept. */
+  readonly #floors = new Map<string, { readonly version: number; readonly until: number }>();
+  readonly #counts = { hits: 0, misses: 0, stale: 0, invalidations: 0 };
 
-  constructor(private readonly options: SyncedCacheOptions<Value>) {}
+  constructor(options: SyncedCacheOptions<Value>) {
+    this.#options = options;
+  }
 
   /** The value of `key`. @throws what the loader throws, when there is nothing to fall back on */
   async get(key: string): Promise<Value> {
-    const entry = this.entries.get(key);
+    const entry = this.#entries.get(key);
     if (entry !== undefined && performance.now() < entry.until) {
-      this.counts.hits += 1;
+      this.#counts.hits += 1;
       return entry.value;
     }
-    this.counts.misses += 1;
-    return this.loadOnce(key);
+    this.#counts.misses += 1;
+    return this.#loadOnce(key);
   }
 
   /**
@@ -71,31 +73,28 @@ export class SyncedCache<Value> {
    * @param version of the change, where it is known: nothing older is kept from now on
    */
   invalidate(key: string, version?: number): void {
-    const known = this.entries.get(key)?.version;
+    const known = this.#entries.get(key)?.version;
     if (version !== undefined && known !== undefined && known >= version) return;
-    this.counts.invalidations += 1;
-    this.epoch += 1;
-    if (this.loading.has(key)) this.marks.set(key, this.epoch);
-    this.loading.delete(key);
-    this.entries.delete(key);
+    this.#counts.invalidations += 1;
+    this.#loading.delete(key);
+    this.#entries.delete(key);
     if (version !== undefined) {
-      this.floors.set(key, { version, until: performance.now() + this.ttlMs });
-      this.forgetOldest(this.floors);
+      const floor = Math.max(version, this.#floors.get(key)?.version ?? version);
+      this.#floors.set(key, { version: floor, until: performance.now() + this.#ttlMs });
+      this.#forgetOldest(this.#floors);
     }
   }
 
   /** Drops everything, as after a gap in the stream of events. */
   clear(): void {
-    this.counts.invalidations += 1;
-    this.epoch += 1;
-    for (const key of this.loading.keys()) this.marks.set(key, this.epoch);
-    this.loading.clear();
-    this.entries.clear();
+    this.#counts.invalidations += 1;
+    this.#loading.clear();
+    this.#entries.clear();
   }
 
   /** What it did so far. */
   statistics(): CacheStatistics {
-    return { ...this.counts, size: this.entries.size };
+    return { ...this.#counts, size: this.#entries.size };
   }
 
   /** The statistics in the text format of Prometheus. @param name of the cache: its label */
@@ -109,54 +108,51 @@ export class SyncedCache<Value> {
     return [...lines, '# TYPE signet_cache_size gauge', `signet_cache_size${label} ${size}`, ''].join('\n');
   }
 
-  private get ttlMs(): number {
-    return (this.options.ttlSeconds ?? 300) * 1000;
+  get #ttlMs(): number {
+    return (this.#options.ttlSeconds ?? 300) * 1000;
   }
 
-  private loadOnce(key: string): Promise<Value> {
-    let loading = this.loading.get(key);
+  #loadOnce(key: string): Promise<Value> {
+    let loading = this.#loading.get(key);
     if (loading === undefined) {
-      loading = this.loadNow(key).finally(() => {
-        if (this.loading.get(key) === loading) this.loading.delete(key);
+      const isCurrent = () => this.#loading.get(key) === loading;
+      loading = this.#load(key, isCurrent).finally(() => {
+        if (isCurrent()) this.#loading.delete(key);
       });
-      this.loading.set(key, loading);
+      this.#loading.set(key, loading);
     }
     return loading;
   }
 
-  private async loadNow(key: string): Promise<Value> {
-    const begun = this.epoch;
-    const old = this.entries.get(key);
+  async #load(key: string, isCurrent: () => boolean): Promise<Value> {
+    const old = this.#entries.get(key);
     try {
-      const loaded = await this.options.load(key, old?.etag);
-      const mayKeep = (this.marks.get(key) ?? 0) <= begun;
-      if (mayKeep) this.marks.delete(key);
-      if (loaded !== 'unchanged') {
-        if (mayKeep) this.keep(key, loaded);
-        return loaded.value;
+      const loaded = await this.#options.load(key, old?.etag);
+      if (loaded === 'unchanged' && old === undefined) {
+        throw new Error('the loader says "unchanged" of what was never loaded');
       }
-      if (old === undefined) throw new Error('the loader says "unchanged" of what was never loaded');
-      if (mayKeep) this.keep(key, old);
-      return old.value;
+      const fresh = loaded === 'unchanged' ? (old as Entry<Value>) : loaded;
+      if (isCurrent()) this.#keep(key, fresh);
+      return fresh.value;
     } catch (error) {
-      const staleMs = (this.options.staleIfErrorSeconds ?? 0) * 1000;
-      if (old === undefined || this.entries.get(key) !== old || performance.now() >= old.until + staleMs) throw error;
-      this.counts.stale += 1;
+      const staleMs = (this.#options.staleIfErrorSeconds ?? 0) * 1000;
+      if (old === undefined || this.#entries.get(key) !== old || performance.now() >= old.until + staleMs) throw error;
+      this.#counts.stale += 1;
       return old.value;
     }
   }
 
-  private keep(key: string, { value, etag, version }: Loaded<Value>): void {
-    const floor = this.floors.get(key);
+  #keep(key: string, { value, etag, version }: Loaded<Value>): void {
+    const floor = this.#floors.get(key);
     if (floor !== undefined && performance.now() < floor.until && version !== undefined && version < floor.version)
       return;
-    this.entries.delete(key);
-    this.entries.set(key, { value, etag, version, until: performance.now() + this.ttlMs });
-    this.forgetOldest(this.entries);
+    this.#entries.delete(key);
+    this.#entries.set(key, { value, etag, version, until: performance.now() + this.#ttlMs });
+    this.#forgetOldest(this.#entries);
   }
 
-  private forgetOldest(map: Map<string, unknown>): void {
-    if (map.size <= (this.options.capacity ?? 10_000)) return;
+  #forgetOldest(map: Map<string, unknown>): void {
+    if (map.size <= (this.#options.capacity ?? 10_000)) return;
     const oldest = map.keys().next();
     if (oldest.done !== true) map.delete(oldest.value);
   }

@@ -1,14 +1,16 @@
-import { createHash } from 'node:crypto';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { sha256 } from './sha256.js';
 
 /** Keeps the key that tokens are bound to, and makes a proof for each request (RFC 9449 §4). @internal */
 export class DpopKey {
-  private readonly nonces = new Map<string, string>();
+  readonly #nonces = new Map<string, string>();
+  readonly #privateKey: CryptoKey;
+  readonly #publicJwk: JWK;
 
-  private constructor(
-    private readonly privateKey: CryptoKey,
-    private readonly publicJwk: JWK,
-  ) {}
+  private constructor(privateKey: CryptoKey, publicJwk: JWK) {
+    this.#privateKey = privateKey;
+    this.#publicJwk = publicJwk;
+  }
 
   /** A fresh ES256 key, which never leaves the process. */
   static async generate(): Promise<DpopKey> {
@@ -23,17 +25,17 @@ export class DpopKey {
    */
   async proof(method: string, url: string, accessToken?: string): Promise<string> {
     const { origin, pathname } = new URL(url);
-    const nonce = this.nonces.get(origin);
+    const nonce = this.#nonces.get(origin);
     return new SignJWT({
       htm: method,
       htu: `${origin}${pathname}`,
-      ...(accessToken === undefined ? {} : { ath: createHash('sha256').update(accessToken).digest('base64url') }),
+      ...(accessToken === undefined ? {} : { ath: sha256(accessToken) }),
       ...(nonce === undefined ? {} : { nonce }),
     })
-      .setProtectedHeader({ typ: 'dpop+jwt', alg: 'ES256', jwk: this.publicJwk })
+      .setProtectedHeader({ typ: 'dpop+jwt', alg: 'ES256', jwk: this.#publicJwk })
       .setJti(crypto.randomUUID())
       .setIssuedAt()
-      .sign(this.privateKey);
+      .sign(this.#privateKey);
   }
 
   /**
@@ -44,8 +46,8 @@ export class DpopKey {
   takeNonce(url: string, headers: Headers): boolean {
     const nonce = headers.get('dpop-nonce');
     const { origin } = new URL(url);
-    if (nonce === null || this.nonces.get(origin) === nonce) return false;
-    this.nonces.set(origin, nonce);
+    if (nonce === null || this.#nonces.get(origin) === nonce) return false;
+    this.#nonces.set(origin, nonce);
     return true;
   }
 }

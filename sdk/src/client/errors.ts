@@ -2,9 +2,10 @@
 export class TokenRequestError extends Error {
   override readonly name = 'TokenRequestError';
 
+  /** @internal */
   constructor(
     message: string,
-    /** The `error` of RFC 6749 §5.2, or `network_error`, `timeout`, `invalid_response`. */
+    /** The `error` of RFC 6749 §5.2, or `network_error`, `timeout`, `invalid_response`, `request_failed`. */
     readonly code: string,
     readonly transient: boolean,
     /** Milliseconds that the server asked to wait. */
@@ -19,6 +20,7 @@ export class TokenRequestError extends Error {
 export class CircuitOpenError extends Error {
   override readonly name = 'CircuitOpenError';
 
+  /** @internal */
   constructor(readonly origin: string) {
     super(`${origin} failed repeatedly; it is asked again after a pause`);
   }

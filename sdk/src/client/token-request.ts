@@ -1,6 +1,7 @@
 import { authenticate, type ServiceCredentials } from './credentials.js';
 import type { DpopKey } from './dpop.js';
 import { TokenRequestError } from './errors.js';
+import { retryAfterOf } from './retry-after.js';
 
 /** A token as the server gave it. @internal */
 export interface AccessToken {
@@ -70,28 +71,31 @@ async function send(
       signal: AbortSignal.timeout(timeoutMs),
     });
   } catch (error) {
-    const timedOut = error instanceof Error && error.name === 'TimeoutError';
-    throw new TokenRequestError(
-      timedOut ? 'the token endpoint did not answer in time' : 'the token endpoint cannot be reached',
-      timedOut ? 'timeout' : 'network_error',
-      true,
-      undefined,
-      { cause: error },
-    );
+    throw unanswered(error);
   }
 }
 
+function unanswered(cause: unknown): TokenRequestError {
+  const timedOut = cause instanceof Error && cause.name === 'TimeoutError';
+  const message = timedOut ? 'the token endpoint did not answer in time' : 'the token endpoint cannot be reached';
+  return new TokenRequestError(message, timedOut ? 'timeout' : 'network_error', true, undefined, { cause });
+}
+
 async function jsonOf(response: Response): Promise<Record<string, unknown>> {
+  const text = await response.text().catch((error: unknown) => {
+    throw unanswered(error);
+  });
   try {
-    const body: unknown = await response.json();
+    const body: unknown = JSON.parse(text);
     if (typeof body === 'object' && body !== null) return body as Record<string, unknown>;
   } catch {
     // Said below.
   }
   throw new TokenRequestError(
-    'the token endpoint did not answer with JSON',
+    `the token endpoint answered ${response.status} without JSON`,
     'invalid_response',
-    response.status >= 500,
+    response.status >= 500 || response.status === 429,
+    retryAfterOf(response.headers),
   );
 }
 
@@ -101,19 +105,10 @@ function tokenOf({
   expires_in: expiresIn,
   scope,
 }: Record<string, unknown>): AccessToken {
+  const knownType = { bearer: 'Bearer', dpop: 'DPoP' }[String(type).toLowerCase()] as AccessToken['type'] | undefined;
   const isToken = typeof value === 'string' && value !== '' && typeof expiresIn === 'number' && expiresIn > 0;
-  const knownType =
-    String(type).toLowerCase() === 'bearer' ? 'Bearer' : String(type).toLowerCase() === 'dpop' ? 'DPoP' : undefined;
   if (!isToken || knownType === undefined) {
     throw new TokenRequestError('the answer of the token endpoint is no token', 'invalid_response', false);
   }
   return { value, type: knownType, scope: typeof scope === 'string' ? scope : '', expiresIn };
-}
-
-/** Milliseconds of a `Retry-After`, in seconds or as a date (RFC 9110 §10.2.3). @internal */
-function retryAfterOf(headers: Headers): number | undefined {
-  const value = headers.get('retry-after');
-  if (value === null) return undefined;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
 }

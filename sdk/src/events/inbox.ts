@@ -8,18 +8,21 @@ export interface Inbox {
 
 /** Remembers the last ones in memory: enough against repeats, not against a restart. */
 export class MemoryInbox implements Inbox {
-  private readonly ids = new Set<string>();
+  readonly #ids = new Set<string>();
+  readonly #capacity: number;
 
-  constructor(private readonly capacity = 10_000) {}
+  constructor(capacity = 10_000) {
+    this.#capacity = capacity;
+  }
 
   has(id: string): boolean {
-    return this.ids.has(id);
+    return this.#ids.has(id);
   }
 
   add(id: string): void {
-    this.ids.add(id);
-    if (this.ids.size <= this.capacity) return;
-    const oldest = this.ids.values().next();
-    if (oldest.done !== true) this.ids.delete(oldest.value);
+    this.#ids.add(id);
+    if (this.#ids.size <= this.#capacity) return;
+    const oldest = this.#ids.values().next();
+    if (oldest.done !== true) this.#ids.delete(oldest.value);
   }
 }

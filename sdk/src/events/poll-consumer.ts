@@ -1,15 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServerAccess } from '../client/index.js';
 import type { CloudEvent } from './cloud-event.js';
 import { type EventHandler, handle } from './handlers.js';
 import { type Inbox, MemoryInbox } from './inbox.js';
 
-/** How {@link pollEvents} works. */
-export interface PollOptions {
-  /** Of the server, such as `https://signet.example.com`. */
-  readonly issuer: string;
+/** How {@link pollEvents} works: with the scope `events:poll`, and a `fetch` whose `timeoutMs` is longer than `waitSeconds`. */
+export interface PollOptions extends ServerAccess {
   /** A subscription with `delivery: poll` of this client. */
   readonly subscriptionId: string;
-  /** That of `createServiceFetch` for the issuer, with the scope `events:poll`; it must wait longer than `waitSeconds`. */
-  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   /** By type, `a.*` or `*`. What one throws makes its event come again. */
   readonly handlers: Readonly<Record<string, EventHandler>>;
   /** Ends the polling. */
@@ -17,7 +15,7 @@ export interface PollOptions {
   readonly inbox?: Inbox;
   /** 1 to 100; 50 unless given. */
   readonly maxEvents?: number;
-  /** How long the server waits for events; 20 unless given, 30 at most. */
+  /** How long the server waits for events; 5 unless given, 30 at most. */
   readonly waitSeconds?: number;
   /** Is told after each poll that succeeded, such as `verifier.alive`. */
   readonly onPolled?: () => void;
@@ -47,20 +45,21 @@ export async function pollEvents(options: PollOptions): Promise<void> {
       if (signal.aborted) return;
       onError?.(error);
       failures += 1;
-      await pause(Math.min(30_000, 250 * 2 ** failures) * (0.5 + Math.random() / 2), signal);
+      const ms = Math.min(30_000, 250 * 2 ** failures) * (0.5 + Math.random() / 2);
+      await sleep(ms, undefined, { signal }).catch(() => undefined);
     }
   }
 }
 
-async function poll({ issuer, subscriptionId, fetch, signal, maxEvents = 50, waitSeconds = 20 }: PollOptions) {
+async function poll({ issuer, subscriptionId, fetch, signal, maxEvents = 50, waitSeconds = 5 }: PollOptions) {
   const query = new URLSearchParams({
     subscription_id: subscriptionId,
     max_events: String(maxEvents),
     wait_seconds: String(waitSeconds),
   });
   const response = await fetch(`${issuer}/events/poll?${query.toString()}`, { signal });
-  if (!response.ok) throw new Error(`the poll was answered with ${response.status}`);
-  return ((await response.json()) as { items: readonly Item[] }).items;
+  const body = await bodyOf(response, 'poll');
+  return (body as { items: readonly Item[] }).items;
 }
 
 /** @returns what to acknowledge; `undefined` for what failed */
@@ -84,19 +83,11 @@ async function acknowledge({ issuer, subscriptionId, fetch }: PollOptions, acks:
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ subscription_id: subscriptionId, acks }),
   });
-  if (!response.ok) throw new Error(`the acknowledgement was answered with ${response.status}`);
+  await bodyOf(response, 'acknowledgement');
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
-  });
+async function bodyOf(response: Response, question: string): Promise<unknown> {
+  const text = await response.text();
+  if (!response.ok) throw new Error(`the ${question} was answered with ${response.status}`);
+  return text === '' ? undefined : JSON.parse(text);
 }

@@ -1,3 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServerAccess } from '../client/index.js';
+import { retryAfterOf } from '../client/retry-after.js';
 import type { CloudEvent } from './cloud-event.js';
 
 /** An event to publish; what is missing is filled in. */
@@ -10,16 +13,14 @@ export interface NewEvent {
   readonly time?: string;
   /** The source of the publisher unless given. */
   readonly source?: string;
+  /** Extension attributes, such as `traceparent`. */
+  readonly [extension: string]: unknown;
 }
 
-/** How {@link createPublisher} works. */
-export interface PublisherOptions {
-  /** Of the server, such as `https://signet.example.com`. */
-  readonly issuer: string;
+/** How {@link createPublisher} works, with the scope `events:publish`. */
+export interface PublisherOptions extends ServerAccess {
   /** The service's `client_id`, or below it: `client_id/orders`. */
   readonly source: string;
-  /** That of `createServiceFetch` for the issuer, with the scope `events:publish`. */
-  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   /** Attempts in all, with growing pauses; 5 unless given. */
   readonly attempts?: number;
 }
@@ -35,6 +36,7 @@ export interface Accepted {
 export class PublishError extends Error {
   override readonly name = 'PublishError';
 
+  /** @internal */
   constructor(
     message: string,
     /** Absent when there was no answer. */
@@ -58,7 +60,7 @@ export function createPublisher({ issuer, source, fetch, attempts = 5 }: Publish
       const outcome = await once(() => fetch(`${issuer}/events`, init));
       if ('accepted' in outcome) return outcome.accepted;
       if (!outcome.transient || attempt >= attempts) throw outcome.error;
-      await pause(Math.max(outcome.retryAfterMs, 200 * 2 ** (attempt - 1) * (0.5 + Math.random() / 2)));
+      await sleep(Math.max(outcome.retryAfterMs, 200 * 2 ** (attempt - 1) * (0.5 + Math.random() / 2)));
     }
   };
 }
@@ -79,27 +81,20 @@ type Outcome =
   | { readonly error: unknown; readonly transient: boolean; readonly retryAfterMs: number };
 
 async function once(send: () => Promise<Response>): Promise<Outcome> {
-  let response: Response;
+  let status: number | undefined;
   try {
-    response = await send();
-  } catch (error) {
-    const transient = !(error instanceof Error && 'transient' in error && error.transient === false);
+    const response = await send();
+    ({ status } = response);
+    const text = await response.text();
+    if (status === 202) return JSON.parse(text) as { accepted: readonly Accepted[] };
     return {
-      error: new PublishError('the events were not taken', undefined, { cause: error }),
-      transient,
-      retryAfterMs: 0,
+      error: new PublishError(`the events were not taken: ${status} ${text.slice(0, 1_000)}`, status),
+      transient: status >= 500 || status === 429,
+      retryAfterMs: retryAfterOf(response.headers) ?? 0,
     };
+  } catch (cause) {
+    const isFinal = cause instanceof Error && 'transient' in cause && cause.transient === false;
+    const error = new PublishError('it is not known whether the events were taken', status, { cause });
+    return { error, transient: !isFinal, retryAfterMs: 0 };
   }
-  if (response.status === 202) return (await response.json()) as { accepted: readonly Accepted[] };
-  const detail = (await response.text()).slice(0, 1_000);
-  const seconds = Number(response.headers.get('retry-after') ?? 0);
-  return {
-    error: new PublishError(`the events were not taken: ${response.status} ${detail}`, response.status),
-    transient: response.status >= 500 || response.status === 429,
-    retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : 0,
-  };
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -7,6 +7,7 @@ export type WebhookFault = 'missing_header' | 'bad_timestamp' | 'bad_signature' 
 export class WebhookError extends Error {
   override readonly name = 'WebhookError';
 
+  /** @internal */
   constructor(
     readonly code: WebhookFault,
     message: string,

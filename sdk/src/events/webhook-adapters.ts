@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { WebhookError } from './signature.js';
-import type { WebhookReceiver } from './webhook-receiver.js';
+import type { DeliveryHeaders, WebhookReceiver } from './webhook-receiver.js';
 
 const maxBytes = 2 * 1024 * 1024;
 
@@ -9,9 +9,22 @@ interface Outcome {
   readonly body: string;
 }
 
-async function outcomeOf(work: Promise<unknown>, onError: ((error: unknown) => void) | undefined): Promise<Outcome> {
+/** Never rejects: a delivery that breaks off half-way must not end the process. */
+async function outcomeOf(
+  receiver: WebhookReceiver,
+  headers: DeliveryHeaders,
+  body: AsyncIterable<Uint8Array> | null,
+  onError: ((error: unknown) => void) | undefined,
+): Promise<Outcome> {
   try {
-    await work;
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for await (const chunk of body ?? []) {
+      size += chunk.byteLength;
+      if (size > maxBytes) return { status: 413, body: 'the delivery is too large' };
+      chunks.push(chunk);
+    }
+    await receiver.receive(headers, Buffer.concat(chunks));
     return { status: 204, body: '' };
   } catch (error) {
     if (error instanceof WebhookError) return { status: error.status, body: error.message };
@@ -27,27 +40,18 @@ async function outcomeOf(work: Promise<unknown>, onError: ((error: unknown) => v
  */
 export function nodeWebhookHandler(receiver: WebhookReceiver, onError?: (error: unknown) => void) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > maxBytes) {
-        response.writeHead(413, { connection: 'close' }).end();
-        return;
-      }
-      chunks.push(chunk);
-    }
-    const { status, body } = await outcomeOf(receiver.receive(request.headers, Buffer.concat(chunks)), onError);
-    response.writeHead(status, { 'content-type': 'text/plain' }).end(body);
+    if (request.readableEnded) onError?.(new TypeError('a body parser has read the delivery: its signature is lost'));
+    const bytes = request.iterator({ destroyOnReturn: false });
+    const { status, body } = await outcomeOf(receiver, request.headers, bytes, onError);
+    const headers = { 'content-type': 'text/plain', ...(status === 413 ? { connection: 'close' } : {}) };
+    response.writeHead(status, headers).end(body);
   };
 }
 
 /** A handler for `Request` and `Response` of the Fetch standard, such as a route of Hono. */
 export function webWebhookHandler(receiver: WebhookReceiver, onError?: (error: unknown) => void) {
   return async (request: Request): Promise<Response> => {
-    const { headers } = request;
-    const received = request.arrayBuffer().then((body) => receiver.receive(headers, new Uint8Array(body)));
-    const { status, body } = await outcomeOf(received, onError);
+    const { status, body } = await outcomeOf(receiver, request.headers, request.body, onError);
     return new Response(status === 204 ? null : body, { status });
   };
 }

@@ -46,20 +46,27 @@ export function createWebhookReceiver(options: WebhookReceiverOptions): WebhookR
   const keys = options.secrets.map(signingKey);
   if (keys.length === 0) throw new TypeError('there is no signing secret');
   const { handlers = {}, inbox = new MemoryInbox(), toleranceSeconds = 300 } = options;
+  const working = new Map<string, Promise<boolean>>();
+  const workOn = async (event: CloudEvent, id: string): Promise<boolean> => {
+    if (await inbox.has(id)) return true;
+    await handle(handlers, event, id);
+    await inbox.add(id);
+    return false;
+  };
   return {
     receive: async (headers, body) => {
       const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-      const signed = {
-        id: single(headers, 'webhook-id'),
-        timestamp: single(headers, 'webhook-timestamp'),
-        signature: single(headers, 'webhook-signature'),
-      };
-      checkSignature(keys, signed, bytes, toleranceSeconds);
+      const id = single(headers, 'webhook-id');
+      const timestamp = single(headers, 'webhook-timestamp');
+      const signature = single(headers, 'webhook-signature');
+      checkSignature(keys, { id, timestamp, signature }, bytes, toleranceSeconds);
       const event = parse(bytes);
-      if (await inbox.has(signed.id)) return { id: signed.id, event, duplicate: true };
-      await handle(handlers, event, signed.id);
-      await inbox.add(signed.id);
-      return { id: signed.id, event, duplicate: false };
+      // A repeat that comes while the first one is worked on has its fate.
+      const first = working.get(id);
+      if (first !== undefined) return first.then(() => ({ id, event, duplicate: true }));
+      const work = workOn(event, id).finally(() => working.delete(id));
+      working.set(id, work);
+      return { id, event, duplicate: await work };
     },
   };
 }

@@ -12,6 +12,7 @@ import {
 } from '@nestjs/common';
 import { APP_GUARD, Reflector } from '@nestjs/core';
 import type { IncomingHttpHeaders } from 'node:http';
+import { presentedBy } from '../resource-server/answer.js';
 import { TokenError, type TokenVerifier, type VerifiedToken } from '../resource-server/index.js';
 
 const scopeMetadata = 'signet:required-scope';
@@ -44,28 +45,27 @@ export const Auth = createParamDecorator(
 );
 
 /** Refuses every request without a good token, unless its handler is declared {@link AllowAnonymous}. */
-@Injectable()
 export class SignetGuard implements CanActivate {
-  constructor(
-    @Inject(verifierToken) private readonly verifier: TokenVerifier,
-    @Inject(originToken) private readonly origin: string | undefined,
-    @Inject(Reflector) private readonly reflector: Reflector,
-  ) {}
+  readonly #verifier: TokenVerifier;
+  readonly #origin: string | undefined;
+  readonly #reflector: Reflector;
+
+  /** @internal */
+  constructor(verifier: TokenVerifier, origin: string | undefined, reflector: Reflector) {
+    this.#verifier = verifier;
+    this.#origin = origin;
+    this.#reflector = reflector;
+  }
 
   /** @throws HttpException 401, 403 or 503, its challenge set on the response */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const targets = [context.getHandler(), context.getClass()];
-    if (this.reflector.getAllAndOverride<boolean | undefined>(publicMetadata, targets) === true) return true;
-    const scope = this.reflector.getAllAndOverride<string[] | undefined>(scopeMetadata, targets) ?? [];
+    if (this.#reflector.getAllAndOverride<boolean | undefined>(publicMetadata, targets) === true) return true;
+    const scope = this.#reflector.getAllAndOverride<string[] | undefined>(scopeMetadata, targets) ?? [];
     const request = context.switchToHttp().getRequest<Request>();
-    const { method, headers, originalUrl = request.url } = request;
-    const dpop = typeof headers['dpop'] === 'string' ? headers['dpop'] : undefined;
-    const url = `${this.origin ?? `http://${headers.host ?? 'localhost'}`}${originalUrl}`;
+    const presented = presentedBy(request, request.originalUrl ?? request.url, this.#origin);
     try {
-      request.auth = await this.verifier.verify(
-        { authorization: headers.authorization, dpop, request: { method, url } },
-        scope,
-      );
+      request.auth = await this.#verifier.verify(presented, scope);
       return true;
     } catch (error) {
       if (!(error instanceof TokenError)) throw error;
@@ -76,6 +76,10 @@ export class SignetGuard implements CanActivate {
   }
 }
 
+// As decorators they would need the compiler's helpers, which are larger than they are.
+Injectable()(SignetGuard);
+[verifierToken, originToken, Reflector].forEach((token, at) => Inject(token)(SignetGuard, undefined, at));
+
 /** Express knows both, Fastify the second. */
 function setHeader(response: Response, name: string, value: string): void {
   if (response.setHeader !== undefined) response.setHeader(name, value);
@@ -83,7 +87,6 @@ function setHeader(response: Response, name: string, value: string): void {
 }
 
 /** Guards every route of the application. */
-@Module({})
 export class SignetModule {
   /** @param origin as clients see it: proofs of bound tokens name it */
   static forRoot({ verifier, origin }: { verifier: TokenVerifier; origin?: string }): DynamicModule {
@@ -97,3 +100,5 @@ export class SignetModule {
     };
   }
 }
+
+Module({})(SignetModule);

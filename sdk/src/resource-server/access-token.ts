@@ -1,4 +1,4 @@
-import { jwtVerify, type JWTPayload } from 'jose';
+import { type CryptoKey, jwtVerify, type JWTPayload } from 'jose';
 import { invalidToken } from './errors.js';
 import type { KeySource } from './key-source.js';
 
@@ -23,6 +23,13 @@ export interface TokenTerms {
   readonly clockTolerance: number;
 }
 
+/** A token that was verified, and by which key. @internal */
+export interface Verification {
+  readonly verified: VerifiedToken;
+  readonly key: CryptoKey;
+  readonly alg: string;
+}
+
 const compact = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 const maxLength = 16 * 1024;
 
@@ -34,16 +41,18 @@ const maxLength = 16 * 1024;
  *
  * @internal
  */
-export async function verifyAccessToken(token: string, keys: KeySource, terms: TokenTerms): Promise<VerifiedToken> {
+export async function verifyAccessToken(token: string, keys: KeySource, terms: TokenTerms): Promise<Verification> {
   if (token.length > maxLength || !compact.test(token)) throw invalidToken('the token is malformed');
-  let kid = '';
+  let found: { kid: string; alg: string; key: CryptoKey } | undefined;
   try {
     const { payload } = await jwtVerify(
       token,
       async (header) => {
-        if (typeof header.kid !== 'string') throw invalidToken('the token names no key');
-        ({ kid } = header);
-        return keys.find(header.kid, header.alg);
+        const { kid, alg } = header;
+        if (typeof kid !== 'string') throw invalidToken('the token names no key');
+        const key = await keys.find(kid, alg);
+        found = { kid, alg, key };
+        return key;
       },
       {
         issuer: terms.issuer,
@@ -54,7 +63,8 @@ export async function verifyAccessToken(token: string, keys: KeySource, terms: T
         requiredClaims: ['exp', 'iat', 'jti', 'sub', 'client_id'],
       },
     );
-    return verified(payload, kid);
+    if (found === undefined) throw invalidToken('the token names no key');
+    return { verified: deepFrozen(verifiedOf(payload, found.kid)), key: found.key, alg: found.alg };
   } catch (error) {
     throw asTokenError(error);
   }
@@ -67,7 +77,13 @@ function asTokenError(error: unknown): unknown {
   return code.startsWith('ERR_J') ? invalidToken('the token is not valid', error) : error;
 }
 
-function verified(claims: JWTPayload, kid: string): VerifiedToken {
+/** It is handed to everybody who shows the same token. */
+function deepFrozen<Value>(value: Value): Value {
+  if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(deepFrozen);
+  return value;
+}
+
+function verifiedOf(claims: JWTPayload, kid: string): VerifiedToken {
   const { jti, sub, iat, exp, client_id: clientId, scope } = claims;
   if (
     typeof clientId !== 'string' ||

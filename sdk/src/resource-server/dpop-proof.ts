@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } from 'jose';
+import { sha256 } from '../client/sha256.js';
 import { TokenError } from './errors.js';
 import type { ExpiringMap } from './expiring-map.js';
 
@@ -38,20 +38,20 @@ export async function checkProof(
   });
   const { iat = 0, jti = '' } = payload;
   const isOfRequest = payload['htm'] === request.method && sameTarget(payload['htu'], request.url);
-  const isOfToken = payload['ath'] === createHash('sha256').update(token).digest('base64url');
+  const isOfToken = payload['ath'] === sha256(token);
   const isRecent = Math.abs(Date.now() / 1000 - iat) <= proofSeconds;
   if (!isOfRequest || !isOfToken || !isRecent) throw invalidProof('the proof is not of this request');
   if (protectedHeader.jwk === undefined || (await calculateJwkThumbprint(protectedHeader.jwk)) !== jkt) {
     throw invalidProof('the proof is of another key');
   }
-  const key = createHash('sha256').update(`${jkt} ${jti}`).digest('base64url');
+  const key = sha256(`${jkt} ${jti}`);
   if (used.get(key) === true) throw invalidProof('the proof was used before');
   used.set(key, true, 2 * proofSeconds * 1000);
 }
 
 /** RFC 9449 §4.3 (9): without query and fragment, after normalisation. */
 function sameTarget(htu: unknown, url: string): boolean {
-  if (typeof htu !== 'string' || !URL.canParse(htu)) return false;
+  if (typeof htu !== 'string' || !URL.canParse(htu) || !URL.canParse(url)) return false;
   const [proven, asked] = [new URL(htu), new URL(url)];
   return proven.origin === asked.origin && proven.pathname === asked.pathname;
 }

@@ -13,17 +13,18 @@ const statuses = {
 /** A request that must not be served. {@link status} and {@link headers} are the answer. */
 export class TokenError extends Error {
   override readonly name = 'TokenError';
+  readonly #scope: string | undefined;
+  readonly #scheme: 'Bearer' | 'DPoP';
 
+  /** @internal */
   constructor(
     readonly code: TokenFault,
     message: string,
-    private readonly details: {
-      readonly scope?: string;
-      readonly scheme?: 'Bearer' | 'DPoP';
-      readonly cause?: unknown;
-    } = {},
+    details: { readonly scope?: string; readonly scheme?: 'Bearer' | 'DPoP'; readonly cause?: unknown } = {},
   ) {
     super(message, { cause: details.cause });
+    this.#scope = details.scope;
+    this.#scheme = details.scheme ?? 'Bearer';
   }
 
   /** 401, 403 or 503. */
@@ -33,19 +34,19 @@ export class TokenError extends Error {
 
   /** `WWW-Authenticate`, or `Retry-After`. */
   get headers(): Record<string, string> {
-    const { scope, scheme = 'Bearer' } = this.details;
     if (this.code === 'unavailable') return { 'retry-after': '5' };
     if (this.code === 'missing_token') return { 'www-authenticate': 'Bearer' };
     const parameters = [
       `error="${this.code}"`,
       `error_description="${this.message}"`,
-      ...(scope === undefined ? [] : [`scope="${scope}"`]),
-      ...(scheme === 'DPoP' ? ['algs="ES256 RS256 PS256 EdDSA"'] : []),
+      ...(this.#scope === undefined ? [] : [`scope="${this.#scope}"`]),
+      ...(this.#scheme === 'DPoP' ? ['algs="ES256 RS256 PS256 EdDSA"'] : []),
     ];
-    return { 'www-authenticate': `${scheme} ${parameters.join(', ')}` };
+    return { 'www-authenticate': `${this.#scheme} ${parameters.join(', ')}` };
   }
 }
 
+/** @internal */
 export function invalidToken(message: string, cause?: unknown): TokenError {
   return new TokenError('invalid_token', message, { cause });
 }

@@ -1,5 +1,6 @@
 /** For an API that is called with access tokens of Signet. */
 export type { VerifiedToken } from './access-token.js';
+export type { RequireTokenOptions } from './answer.js';
 export type { ProvenRequest } from './dpop-proof.js';
 export { TokenError, type TokenFault } from './errors.js';
 export type { IntrospectionOptions } from './introspection.js';

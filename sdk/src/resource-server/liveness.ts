@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../client/sha256.js';
 import type { VerifiedToken } from './access-token.js';
 import { invalidToken } from './errors.js';
 import { ExpiringMap } from './expiring-map.js';
@@ -15,7 +15,7 @@ export interface LivenessOptions {
 }
 
 const deadMs = 600_000;
-const capacity = 50_000;
+const maxRemembered = 50_000;
 
 interface Live {
   readonly jti: string;
@@ -30,14 +30,16 @@ interface Live {
  * @internal
  */
 export class Liveness {
-  private readonly live = new ExpiringMap<Live>(capacity);
-  private readonly dead = new ExpiringMap<true>(capacity);
-  private readonly asking = new Map<string, Promise<boolean>>();
+  readonly #live = new ExpiringMap<Live>(maxRemembered);
+  readonly #dead = new ExpiringMap<true>(maxRemembered);
+  readonly #asking = new Map<string, Promise<boolean>>();
+  readonly #options: LivenessOptions;
+  readonly #revocations: Revocations;
 
-  constructor(
-    private readonly options: LivenessOptions,
-    private readonly revocations: Revocations,
-  ) {}
+  constructor(options: LivenessOptions, revocations: Revocations) {
+    this.#options = options;
+    this.#revocations = revocations;
+  }
 
   /**
    * Returns if the token is live.
@@ -45,40 +47,53 @@ export class Liveness {
    * @throws TokenError `invalid_token`; `unavailable` when it is not known
    */
   async require(token: string, verified: VerifiedToken): Promise<void> {
-    const verdict = this.revocations.verdict(verified);
-    if (verdict === 'dead') throw invalidToken('the token was revoked');
-    const key = createHash('sha256').update(token).digest('base64url');
-    if (this.dead.get(key) === true) throw invalidToken('the token was revoked');
-    const trusted = verdict === 'unknown' && this.options.flows() !== false;
-    if (trusted && this.live.get(key) !== undefined) return;
-    if (!(await this.askOnce(key, token, verified))) throw invalidToken('the token was revoked');
-    if (this.revocations.verdict(verified) === 'dead') throw invalidToken('the token was revoked');
+    const key = sha256(token);
+    const isRemembered = this.#options.flows() !== false && this.#live.get(key) !== undefined;
+    for (;;) {
+      const { generation } = this.#revocations;
+      const verdict = this.#revocations.verdict(verified);
+      if (verdict === 'dead' || this.#dead.get(key) === true) throw revoked();
+      if (isRemembered && verdict === 'unknown') return;
+      if (!(await this.#askOnce(`${generation} ${key}`, key, token, verified))) throw revoked();
+      // What came in meanwhile may be newer than the answer.
+      if (generation === this.#revocations.generation || this.#revocations.verdict(verified) === 'unknown') return;
+    }
   }
 
   /** Forgets what an event took away. */
   forget(): void {
-    this.live.deleteWhere(({ jti, kid, clientId }) => {
-      const verdict = this.revocations.verdict({ jti, kid, clientId, issuedAt: new Date(0) } as VerifiedToken);
+    this.#live.deleteWhere(({ jti, kid, clientId }) => {
+      const verdict = this.#revocations.verdict({ jti, kid, clientId, issuedAt: new Date(0) } as VerifiedToken);
       return verdict !== 'unknown';
     });
   }
 
-  private askOnce(key: string, token: string, { jti, kid, clientId }: VerifiedToken): Promise<boolean> {
-    let asked = this.asking.get(key);
+  /** Forgets everything that is live, as after a gap in the stream of events. */
+  forgetAll(): void {
+    this.#live.clear();
+  }
+
+  /** @param question the same one is asked once at a time; after an event it is another one */
+  #askOnce(question: string, key: string, token: string, { jti, kid, clientId }: VerifiedToken): Promise<boolean> {
+    let asked = this.#asking.get(question);
     if (asked === undefined) {
-      const { generation } = this.revocations;
-      asked = this.options
+      const { generation } = this.#revocations;
+      asked = this.#options
         .ask(token)
         .then((active) => {
-          if (!active) this.dead.set(key, true, deadMs);
-          else if (generation === this.revocations.generation) {
-            this.live.set(key, { jti, kid, clientId }, this.options.positiveMs);
+          if (!active) this.#dead.set(key, true, deadMs);
+          else if (generation === this.#revocations.generation) {
+            this.#live.set(key, { jti, kid, clientId }, this.#options.positiveMs);
           }
           return active;
         })
-        .finally(() => this.asking.delete(key));
-      this.asking.set(key, asked);
+        .finally(() => this.#asking.delete(question));
+      this.#asking.set(question, asked);
     }
     return asked;
   }
+}
+
+function revoked() {
+  return invalidToken('the token was revoked');
 }

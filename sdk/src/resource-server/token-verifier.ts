@@ -1,4 +1,4 @@
-import { verifyAccessToken, type VerifiedToken } from './access-token.js';
+import { type TokenTerms, type Verification, verifyAccessToken, type VerifiedToken } from './access-token.js';
 import { checkProof, type ProvenRequest } from './dpop-proof.js';
 import { invalidToken, TokenError } from './errors.js';
 import { ExpiringMap } from './expiring-map.js';
@@ -58,7 +58,7 @@ export interface TokenVerifier {
    * @throws TokenError whose `status` and `headers` are the answer
    */
   verify(presented: PresentedToken, scope?: string | readonly string[]): Promise<VerifiedToken>;
-  /** Takes an event of the server; others than those about revocation and keys are ignored. */
+  /** Takes an event of the server; other ones, and those that are not about revocation and keys, are ignored. */
   take(event: SecurityEvent): void;
   /** Says that the stream of events flows, as after each successful poll. */
   alive(): void;
@@ -67,11 +67,6 @@ export interface TokenVerifier {
 /**
  * Makes a verifier for the tokens that are meant for this API.
  *
- * ```ts
- * const verifier = createTokenVerifier({ issuer: 'https://signet.example.com', audience: 'https://orders.example.com' });
- * const { clientId } = await verifier.verify({ authorization: request.headers.authorization }, 'read:orders');
- * ```
- *
  * @throws TypeError when the options do not go together
  */
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
@@ -79,31 +74,36 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
 }
 
 class Verifier implements TokenVerifier {
-  private readonly keys: KeySource;
-  private readonly revocations = new Revocations();
-  private readonly liveness: Liveness | undefined;
-  private readonly usedProofs = new ExpiringMap<true>(100_000);
-  private aliveAt = performance.now();
+  readonly #options: TokenVerifierOptions;
+  readonly #terms: TokenTerms;
+  readonly #keys: KeySource;
+  readonly #revocations = new Revocations();
+  readonly #liveness: Liveness | undefined;
+  /** Tokens whose signature was found good: by the whole token, as long as they live and their key is published. */
+  readonly #known = new ExpiringMap<Verification>(5_000);
+  readonly #usedProofs = new ExpiringMap<true>(100_000);
+  #aliveAt = performance.now();
 
-  constructor(private readonly options: TokenVerifierOptions) {
-    const { issuer, jwksUri, algorithms = ['RS256'], maxStaleSeconds = 900 } = options;
-    this.keys = new KeySource({
-      issuer,
-      jwksUri,
-      algorithms,
-      maxStaleMs: maxStaleSeconds * 1000,
-      fetch: options.fetch ?? fetch,
-    });
-    this.liveness = this.livenessOf(options);
+  constructor(options: TokenVerifierOptions) {
+    const { issuer, audience, jwksUri, algorithms = ['RS256'], maxStaleSeconds = 900 } = options;
+    // Without one of them, tokens of anybody, or for anybody, would be good.
+    if (!issuer || !audience) throw new TypeError('issuer and audience are needed');
+    if (algorithms.some((alg) => !/^(?:[RPE]S\d{3}|EdDSA|Ed25519)$/.test(alg))) {
+      throw new TypeError('an algorithm is no signature by a private key');
+    }
+    this.#options = options;
+    this.#terms = { issuer, audience, algorithms, clockTolerance: options.clockToleranceSeconds ?? 10 };
+    const maxStaleMs = maxStaleSeconds * 1000;
+    this.#keys = new KeySource({ issuer, jwksUri, algorithms, maxStaleMs, fetch: options.fetch ?? fetch });
+    this.#liveness = this.#livenessOf(options);
   }
 
   async verify(presented: PresentedToken, scope: string | readonly string[] = []): Promise<VerifiedToken> {
     const { scheme, token } = readAuthorization(presented.authorization);
-    const { issuer, audience, algorithms = ['RS256'], clockToleranceSeconds: clockTolerance = 10 } = this.options;
-    const verified = await verifyAccessToken(token, this.keys, { issuer, audience, algorithms, clockTolerance });
-    await this.checkSender(scheme, token, verified, presented);
-    if (this.liveness !== undefined) await this.liveness.require(token, verified);
-    else if (this.revocations.verdict(verified) !== 'unknown') throw invalidToken('the token was revoked');
+    const verified = await this.#verified(token);
+    await this.#checkSender(scheme, token, verified, presented);
+    if (this.#liveness !== undefined) await this.#liveness.require(token, verified);
+    else if (this.#revocations.verdict(verified) !== 'unknown') throw invalidToken('the token was revoked');
     const missing = missingScopes(verified.scope, [scope].flat());
     if (missing.length > 0) {
       throw new TokenError('insufficient_scope', 'the token lacks a scope', { scope: missing.join(' '), scheme });
@@ -112,35 +112,50 @@ class Verifier implements TokenVerifier {
   }
 
   take(event: SecurityEvent): void {
+    if (event.source !== undefined && event.source !== this.#terms.issuer) return;
     this.alive();
-    if (event.type === 'oauth.key.rotated' || event.type === 'oauth.key.revoked') this.keys.expire();
-    if (this.revocations.take(event)) this.liveness?.forget();
+    if (event.type === 'oauth.key.rotated' || event.type === 'oauth.key.revoked') this.#keys.expire();
+    if (this.#revocations.take(event)) this.#liveness?.forget();
   }
 
   alive(): void {
-    this.aliveAt = performance.now();
+    if (this.#flows() === false) this.#liveness?.forgetAll();
+    this.#aliveAt = performance.now();
   }
 
-  private livenessOf({ mode = 'offline', introspection, cacheSeconds, issuer }: TokenVerifierOptions) {
+  async #verified(token: string): Promise<VerifiedToken> {
+    const known = this.#known.get(token);
+    const isGood = known !== undefined && this.#restOf(known) > 0;
+    if (isGood && (await this.#keys.find(known.verified.kid, known.alg)) === known.key) return known.verified;
+    const verification = await verifyAccessToken(token, this.#keys, this.#terms);
+    this.#known.set(token, verification, this.#restOf(verification));
+    return verification.verified;
+  }
+
+  #restOf({ verified }: Verification): number {
+    return verified.expiresAt.getTime() + this.#terms.clockTolerance * 1000 - Date.now();
+  }
+
+  #livenessOf({ mode = 'offline', introspection, cacheSeconds, issuer }: TokenVerifierOptions) {
     if (mode === 'offline') return undefined;
     if (introspection === undefined) throw new TypeError(`the mode ${mode} needs introspection`);
     return new Liveness(
       {
         positiveMs: (cacheSeconds ?? (mode === 'push' ? 60 : 0)) * 1000,
-        ask: (token) => introspect(this.options.fetch ?? fetch, issuer, introspection, token),
-        flows: () => this.flows(),
+        ask: (token) => introspect(this.#options.fetch ?? fetch, issuer, introspection, token),
+        flows: () => this.#flows(),
       },
-      this.revocations,
+      this.#revocations,
     );
   }
 
-  private flows(): boolean | undefined {
-    const { heartbeatSeconds } = this.options;
-    return heartbeatSeconds === undefined ? undefined : performance.now() - this.aliveAt < heartbeatSeconds * 2000;
+  #flows(): boolean | undefined {
+    const { heartbeatSeconds } = this.#options;
+    return heartbeatSeconds === undefined ? undefined : performance.now() - this.#aliveAt < heartbeatSeconds * 2000;
   }
 
   /** RFC 9449 §7, RFC 8705 §3: a bound token is good in the hand of its owner alone. */
-  private async checkSender(
+  async #checkSender(
     scheme: 'Bearer' | 'DPoP',
     token: string,
     { claims }: VerifiedToken,
@@ -149,7 +164,7 @@ class Verifier implements TokenVerifier {
     const { jkt, 'x5t#S256': x5t } = (claims['cnf'] ?? {}) as Record<string, unknown>;
     if (typeof jkt === 'string' && scheme === 'DPoP') {
       if (request === undefined) throw new TypeError('bound tokens need the request');
-      await checkProof(dpop, request, token, jkt, this.usedProofs);
+      await checkProof(dpop, request, token, jkt, this.#usedProofs);
     } else if (jkt !== undefined || scheme === 'DPoP') {
       throw invalidToken('the token and its scheme do not go together');
     }

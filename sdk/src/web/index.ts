@@ -1,4 +1,5 @@
 /** For Hono, and whatever handles `Request` and `Response` of the Fetch standard. */
+import { answerTo } from '../resource-server/answer.js';
 import { TokenError, type TokenVerifier, type VerifiedToken } from '../resource-server/index.js';
 
 /**
@@ -28,7 +29,6 @@ export function authorize(
 /** The answer to a request whose token is not good (RFC 6750 §3); `undefined` for another error. */
 export function refusal(error: unknown): Response | undefined {
   if (!(error instanceof TokenError)) return undefined;
-  const body = JSON.stringify({ type: 'about:blank', title: error.message, status: error.status });
-  const headers = { ...error.headers, 'content-type': 'application/problem+json', 'cache-control': 'no-store' };
-  return new Response(body, { status: error.status, headers });
+  const { body, ...init } = answerTo(error);
+  return new Response(body, init);
 }
