@@ -10,9 +10,6 @@ import { TopClientsRepository } from './top-clients.repository.js';
 
 const topClients = 10;
 
-/** Clients that are looked at for hoarding: those that got most tokens. */
-const hoardingCandidates = 50;
-
 /** The answer of `GET /admin/oauth/statistics`. */
 export interface StatisticsAnswer {
   /** As they are now, whatever the range. */
@@ -32,7 +29,7 @@ export interface StatisticsAnswer {
   };
   /** At most ten, most tokens first. */
   readonly top_clients: readonly { readonly client_id: string; readonly issued: number }[];
-  /** At most ten clients that hold many live tokens, most first: they ask for new ones before the old ones are used up. */
+  /** Those of the top clients that hold many live tokens, most first: they ask for new ones before the old ones are used up. */
   readonly hoarding: readonly HoardingClient[];
   /** At most ten, most requests beyond a quota first. */
   readonly limited: readonly LimitedCount[];
@@ -73,7 +70,7 @@ export class Statistics {
     const tokens = await this.repository.tokens(tx, hours);
     const errors = await this.repository.errors(tx, hours);
     const coalesced = await this.repository.coalesced(tx, hours);
-    const candidates = await this.top.read(tx, hours, hoardingCandidates);
+    const top = await this.top.read(tx, hours, topClients);
     const counted = new Map(
       (await this.repository.series(tx, hours, range.bucket)).map((bucket) => [bucket.at, bucket]),
     );
@@ -85,8 +82,8 @@ export class Statistics {
         failed: Object.values(errors).reduce((sum, refused) => sum + refused, 0),
         by_error: errors,
       },
-      top_clients: candidates.slice(0, topClients),
-      hoarding: await this.hoarding.among(tx, candidates, topClients),
+      top_clients: top,
+      hoarding: await this.hoarding.among(tx, top, topClients),
       limited: await this.repository.limited(tx, hours, topClients),
       series: bucketsOf(range).map((at) => {
         const { issued = 0, failed = 0 } = counted.get(at) ?? {};
