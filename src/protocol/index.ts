@@ -3,7 +3,13 @@ export { type BearerChallenge, bearerChallenge, type DpopChallenge, dpopChalleng
 export { canonicalJsonText } from './canonical-json-text.js';
 export { parseDateTime } from './date-time.js';
 export { isNotModified } from './entity-tag.js';
-export { type CloudEvent, type CloudEventData, cloudEventLimits, cloudEventText, isReservedEventType } from './cloud-event.js';
+export {
+  type CloudEvent,
+  type CloudEventData,
+  cloudEventLimits,
+  cloudEventText,
+  isReservedEventType,
+} from './cloud-event.js';
 export { type CloudEventRequest, maxBatchSize, readCloudEvents } from './cloud-event-http.js';
 export { type EventFilter, readEventFilter } from './event-filter.js';
 export { type EventSelection, type MatchableEvent, matches, maxEventTypeLength, typeGlobFault } from './event-match.js';
