@@ -11,7 +11,7 @@ const named = process.argv.slice(2);
 const paths = named.length > 0 ? named : ['test/e2e/', 'test/conformance/'];
 
 /** Tests that hang are tests that fail. */
-const TEST_LIMIT_MS = 20 * 60 * 1000;
+const TEST_LIMIT_MS = 40 * 60 * 1000;
 
 await runScript('signet-node24', async (directory) => {
   const node = await installNode(directory);
