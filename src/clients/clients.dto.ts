@@ -1,62 +1,28 @@
-import { Transform } from 'class-transformer';
 import {
   ArrayMaxSize,
   IsArray,
   IsBoolean,
   IsIn,
-  IsInt,
-  IsObject,
   IsOptional,
   IsString,
   Length,
   Matches,
-  Max,
   MaxLength,
-  Min,
   ValidateIf,
 } from 'class-validator';
+import { all, Integer, isSent, Name, noControlCharacters, Untouched } from '../http/index.js';
 import type { ClientStatus, RateLimitMode } from './client.js';
 
 type JsonObject = Readonly<Record<string, unknown>>;
-
-const noControlCharacters = Matches(/^\P{Cc}*$/u, { message: 'must not hold control characters' });
-
-/** A required name, or in a patch one that may be absent but not removed. */
-function ClientName(): PropertyDecorator {
-  return all(IsString(), Length(1, 200), noControlCharacters, Matches(/\S/, { message: 'must not be blank' }));
-}
 
 /** A list; what it holds is checked item by item, so that a fault can name the item. */
 function List(max: number): PropertyDecorator {
   return all(IsOptional(), IsArray(), ArrayMaxSize(max));
 }
 
-function Integer(min: number, max: number): PropertyDecorator {
-  return all(IsOptional(), IsInt(), Min(min), Max(max));
-}
-
 /** What a certificate names; how it is written is checked with the settings. */
 function Subject(): PropertyDecorator {
   return all(IsOptional(), IsString(), Length(1, 1024));
-}
-
-/** An object taken over as it was sent: class-transformer would drop members that are named like methods of objects. */
-function Untouched(): PropertyDecorator {
-  return all(
-    IsOptional(),
-    IsObject(),
-    Transform(({ obj, key }: { obj: Record<string, unknown>; key: string }) => obj[key], { toClassOnly: true }),
-  );
-}
-
-function all(...decorators: readonly PropertyDecorator[]): PropertyDecorator {
-  return (target, key) => {
-    for (const decorate of decorators) decorate(target, key);
-  };
-}
-
-function isSent(_: object, value: unknown): boolean {
-  return value !== undefined;
 }
 
 /** The members that a registration and a change of it share; types and bounds only. `null` stands for the default. */
@@ -153,14 +119,14 @@ export class CreateClientBody extends ClientMembers {
   @Matches(/^[A-Za-z0-9._-]{3,64}$/, { message: 'must be 3 to 64 characters of A-Z a-z 0-9 . _ -' })
   client_id?: string | null;
 
-  @ClientName()
+  @Name()
   client_name: string;
 }
 
 /** Body of `PATCH /admin/oauth/clients/{client_id}`: a JSON merge patch (RFC 7396). */
 export class UpdateClientBody extends ClientMembers {
   @ValidateIf(isSent)
-  @ClientName()
+  @Name()
   client_name?: string;
 
   @ValidateIf(isSent)

@@ -1,8 +1,5 @@
 import { IsBoolean, IsString, ValidateIf } from 'class-validator';
-
-function isSent(_: object, value: unknown): boolean {
-  return value !== undefined;
-}
+import { isSent } from '../../http/index.js';
 
 /**
  * Body of `POST /admin/events/dead-letters/replay`. A `null` is refused: what was meant to name a subscription shall not replay

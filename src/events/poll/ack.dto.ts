@@ -1,13 +1,10 @@
 import { ArrayMaxSize, IsArray, IsString, ValidateIf } from 'class-validator';
+import { isSent } from '../../http/index.js';
 import { isUuid } from '../../identifiers/index.js';
 import { badRequest, type ProblemFault } from '../../protocol/index.js';
 
 /** Most identifiers of each kind in one request. */
 export const maxAcks = 1000;
-
-function isSent(_: object, value: unknown): boolean {
-  return value !== undefined;
-}
 
 /** Body of `POST /events/ack`. What the lists hold is checked item by item, so that a fault can name the item. */
 export class AckBody {

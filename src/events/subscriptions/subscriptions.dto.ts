@@ -1,57 +1,14 @@
-import { Transform } from 'class-transformer';
-import {
-  ArrayMaxSize,
-  IsArray,
-  IsIn,
-  IsInt,
-  IsObject,
-  IsOptional,
-  IsString,
-  Length,
-  Matches,
-  Max,
-  Min,
-  ValidateIf,
-} from 'class-validator';
+import { ArrayMaxSize, IsArray, IsIn, IsOptional, IsString, Length, Matches, ValidateIf } from 'class-validator';
+import { all, Integer, isSent, Name, noControlCharacters, Untouched } from '../../http/index.js';
 import type { SubscriptionDelivery, SubscriptionOrdering, SubscriptionStatus } from './subscription.js';
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
 const maxEventTypes = 100;
 
-const noControlCharacters = Matches(/^\P{Cc}*$/u, { message: 'must not hold control characters' });
-
-/** A required name, or in a patch one that may be absent but not removed. */
-function Name(): PropertyDecorator {
-  return all(IsString(), Length(1, 200), noControlCharacters, Matches(/\S/, { message: 'must not be blank' }));
-}
-
 /** What the list holds is checked item by item, so that a fault can name the item. */
 function EventTypes(): PropertyDecorator {
   return all(IsArray(), ArrayMaxSize(maxEventTypes));
-}
-
-function Integer(min: number, max: number): PropertyDecorator {
-  return all(IsOptional(), IsInt(), Min(min), Max(max));
-}
-
-/** An object taken over as it was sent: class-transformer would drop members that are named like methods of objects. */
-function Untouched(): PropertyDecorator {
-  return all(
-    IsOptional(),
-    IsObject(),
-    Transform(({ obj, key }: { obj: Record<string, unknown>; key: string }) => obj[key], { toClassOnly: true }),
-  );
-}
-
-function all(...decorators: readonly PropertyDecorator[]): PropertyDecorator {
-  return (target, key) => {
-    for (const decorate of decorators) decorate(target, key);
-  };
-}
-
-function isSent(_: object, value: unknown): boolean {
-  return value !== undefined;
 }
 
 /** The members that a new subscription and a change of one share; types and bounds only. `null` stands for the default. */

@@ -1,13 +1,8 @@
 import { Transform } from 'class-transformer';
 import { IsObject, IsOptional, IsString, Matches, MaxLength } from 'class-validator';
+import { all } from '../../../http/index.js';
 
 type JsonObject = Readonly<Record<string, unknown>>;
-
-function all(...decorators: readonly PropertyDecorator[]): PropertyDecorator {
-  return (target, key) => {
-    for (const decorate of decorators) decorate(target, key);
-  };
-}
 
 /** `null` empties it. */
 function Description(): PropertyDecorator {
