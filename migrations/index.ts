@@ -13,6 +13,7 @@ import { StateSync1795219211000 } from './1795219211000-state-sync.js';
 import { Limits1795219212000 } from './1795219212000-limits.js';
 import { UncountedTokens1795219213000 } from './1795219213000-uncounted-tokens.js';
 import { TokenFolds1795219214000 } from './1795219214000-token-folds.js';
+import { TokenMinutes1795219215000 } from './1795219215000-token-minutes.js';
 
 /** Every migration in the order it runs. A released migration is never edited. */
 export const migrations = [
@@ -31,4 +32,5 @@ export const migrations = [
   Limits1795219212000,
   UncountedTokens1795219213000,
   TokenFolds1795219214000,
+  TokenMinutes1795219215000,
 ];

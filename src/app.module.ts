@@ -43,6 +43,7 @@ import {
   ClientTokenCountEntity,
   ClientTokenDayEntity,
   ClientTokenHourEntity,
+  ClientTokenMinuteEntity,
   CoalescedRequestHourEntity,
   CountedRefusals,
   LimitedRequestHourEntity,
@@ -51,6 +52,7 @@ import {
   TokenCountEntity,
   TokenFoldEntity,
   TokenHourEntity,
+  TokenMinuteEntity,
 } from './statistics/index.js';
 import { StateChangeEntity, StateFeedEntity, StateResourceEntity, StateTypeEntity, SyncModule } from './sync/index.js';
 import {
@@ -73,6 +75,7 @@ export const entities = [
   ClientTokenCountEntity,
   ClientTokenDayEntity,
   ClientTokenHourEntity,
+  ClientTokenMinuteEntity,
   CoalescedRequestHourEntity,
   DataKeyEntity,
   DeadLetterEntity,
@@ -100,6 +103,7 @@ export const entities = [
   TokenCountEntity,
   TokenFoldEntity,
   TokenHourEntity,
+  TokenMinuteEntity,
 ];
 
 /** What exists before Nest does. */

@@ -13,26 +13,33 @@ export interface HoardingClient {
 /** Fewer live tokens than this are nothing to speak of: a client may run many times, and ask for several scopes. */
 const fewest = 10;
 
-/** By the index, at most as many rows per client as its tokens live seconds. */
+/** By the index: of each client the minutes to come, and what is left of this one by the second. */
 const selectLive = `
-  SELECT client_id, sum(live)::float8 AS live
-  FROM (
-    SELECT c.client_id, t.live
-    FROM clients c
+  WITH asked AS MATERIALIZED (
+    SELECT client_id, token_epoch FROM clients WHERE client_id = ANY ($1::text[]) AND status = 'active'
+  ), this_minute AS MATERIALIZED (
+    SELECT date_trunc('minute', statement_timestamp(), 'UTC') AS minute
+  ), live AS (
+    SELECT c.client_id, t.kid, t.live
+    FROM asked c
+    CROSS JOIN this_minute m
     CROSS JOIN LATERAL (
-      SELECT kid, issued - revoked AS live FROM client_token_counts
-      WHERE client_id = c.client_id AND client_epoch = c.token_epoch AND expires_at > statement_timestamp()
-      OFFSET 0
+      SELECT kid, issued - revoked AS live FROM client_token_minutes
+      WHERE client_id = c.client_id AND client_epoch = c.token_epoch AND minute > m.minute
+      UNION ALL
+      SELECT kid, issued - revoked FROM client_token_counts
+      WHERE client_id = c.client_id AND client_epoch = c.token_epoch
+        AND expires_at > statement_timestamp() AND expires_at < m.minute + interval '1 minute'
     ) t
-    JOIN signing_keys k ON k.kid = t.kid AND k.revoked_at IS NULL
-    WHERE c.client_id = ANY ($1::text[]) AND c.status = 'active'
     UNION ALL
-    SELECT c.client_id, t.issued - t.revoked
+    SELECT t.client_id, t.kid, t.issued - t.revoked
     FROM token_count_changes t
-    JOIN clients c ON c.client_id = t.client_id AND c.token_epoch = t.client_epoch AND c.status = 'active'
-    JOIN signing_keys k ON k.kid = t.kid AND k.revoked_at IS NULL
-    WHERE t.client_id = ANY ($1::text[]) AND t.expires_at > statement_timestamp()
-  ) counted
+    JOIN asked c ON c.client_id = t.client_id AND c.token_epoch = t.client_epoch
+    WHERE t.expires_at > statement_timestamp()
+  )
+  SELECT client_id, sum(live)::float8 AS live
+  FROM live
+  WHERE kid NOT IN (SELECT kid FROM signing_keys WHERE revoked_at IS NOT NULL)
   GROUP BY client_id HAVING sum(live) >= $2
   ORDER BY sum(live) DESC, client_id LIMIT $3`;
 

@@ -5,11 +5,13 @@ export {
   ClientTokenCountEntity,
   ClientTokenDayEntity,
   ClientTokenHourEntity,
+  ClientTokenMinuteEntity,
   CoalescedRequestHourEntity,
   LimitedRequestHourEntity,
   RefusedRequestHourEntity,
   TokenCountEntity,
   TokenFoldEntity,
   TokenHourEntity,
+  TokenMinuteEntity,
 } from './statistics.entities.js';
 export { StatisticsModule } from './statistics.module.js';

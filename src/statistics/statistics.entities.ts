@@ -51,6 +51,53 @@ export class ClientTokenCountEntity {
   revoked: string;
 }
 
+/** The same as `token_counts`, by the minute of expiry. */
+@Entity({ name: 'token_minutes' })
+export class TokenMinuteEntity {
+  @PrimaryColumn('timestamptz', { primaryKeyConstraintName: 'token_minutes_pkey' })
+  minute: Date;
+
+  @PrimaryColumn('timestamptz', { name: 'issued_hour', primaryKeyConstraintName: 'token_minutes_pkey' })
+  issuedHour: Date;
+
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'token_minutes_pkey' })
+  kid: string;
+
+  @Column('bigint')
+  issued: string;
+
+  @Column('bigint')
+  revoked: string;
+}
+
+/** The same as `client_token_counts`, by the minute of expiry and whatever the hour of issue. */
+@Entity({ name: 'client_token_minutes' })
+@Index('client_token_minutes_minute', ['minute'])
+export class ClientTokenMinuteEntity {
+  @PrimaryColumn({
+    type: 'text',
+    name: 'client_id',
+    collation: 'C',
+    primaryKeyConstraintName: 'client_token_minutes_pkey',
+  })
+  clientId: string;
+
+  @PrimaryColumn('bigint', { name: 'client_epoch', primaryKeyConstraintName: 'client_token_minutes_pkey' })
+  clientEpoch: string;
+
+  @PrimaryColumn('timestamptz', { primaryKeyConstraintName: 'client_token_minutes_pkey' })
+  minute: Date;
+
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'client_token_minutes_pkey' })
+  kid: string;
+
+  @Column('bigint')
+  issued: string;
+
+  @Column('bigint')
+  revoked: string;
+}
+
 /** Tokens issued in an hour. */
 @Entity({ name: 'token_hours' })
 export class TokenHourEntity {

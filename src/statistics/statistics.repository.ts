@@ -24,14 +24,21 @@ export interface BucketCount {
 }
 
 /**
- * Tokens that had not expired a while ago are counted by the second of their expiry, so that it is known to the second which
- * have; `token_count_changes` is what has not been added up yet. Their client's cuts are looked up from the side of the cuts:
- * clients that were not cut cost nothing.
+ * Tokens that had not expired a while ago are counted by the minute and the second of their expiry: of most minutes all tokens
+ * are live or all have expired, and seconds are read of the current one, and of keys that were revoked. `token_count_changes` is
+ * what has not been added up yet. Their client's cuts are looked up from the side of the cuts: clients that were not cut cost
+ * nothing.
  */
 const selectTokens = `
   WITH changes AS MATERIALIZED (
     SELECT client_id, client_epoch, kid, expires_at, issued, revoked FROM token_count_changes
     WHERE issued_hour >= $1 AND issued_hour < $2
+  ), minutes AS MATERIALIZED (
+    SELECT minute, kid, issued, revoked FROM token_minutes WHERE issued_hour >= $1 AND issued_hour < $2
+  ), this_minute AS MATERIALIZED (
+    SELECT date_trunc('minute', statement_timestamp(), 'UTC') AS minute
+  ), revoked_keys AS MATERIALIZED (
+    SELECT kid, revoked_at FROM signing_keys WHERE revoked_at IS NOT NULL AND kid IN (SELECT kid FROM minutes)
   ), cuts AS MATERIALIZED (
     -- No token lives longer than a day: an earlier cut ended none of those that are not settled yet.
     SELECT client_id, client_epoch, cut_at FROM client_token_cuts
@@ -50,13 +57,32 @@ const selectTokens = `
     SELECT t.kid, t.expires_at, t.issued - t.revoked
     FROM cuts c
     JOIN changes t ON t.client_id = c.client_id AND t.client_epoch = c.client_epoch AND t.expires_at > c.cut_at
-  ), unsettled AS (
-    SELECT t.expires_at, t.issued, CASE WHEN k.revoked_at < t.expires_at THEN t.issued ELSE t.revoked END AS revoked
-    FROM (
-      SELECT kid, expires_at, issued, revoked FROM token_counts WHERE issued_hour >= $1 AND issued_hour < $2
-      UNION ALL
-      SELECT kid, expires_at, issued, revoked FROM changes
+  ), by_second AS (
+    SELECT t.kid, t.expires_at, t.issued, t.revoked
+    FROM this_minute m
+    CROSS JOIN LATERAL (
+      SELECT kid, expires_at, issued, revoked FROM token_counts
+      WHERE expires_at >= m.minute AND expires_at < m.minute + interval '1 minute' AND issued_hour >= $1 AND issued_hour < $2
+      OFFSET 0
     ) t
+    WHERE t.kid NOT IN (SELECT kid FROM revoked_keys)
+    UNION ALL
+    SELECT t.kid, t.expires_at, t.issued, t.revoked
+    FROM revoked_keys k
+    CROSS JOIN LATERAL (
+      SELECT kid, expires_at, issued, revoked FROM token_counts
+      WHERE kid = k.kid AND issued_hour >= $1 AND issued_hour < $2
+      OFFSET 0
+    ) t
+    UNION ALL
+    SELECT kid, expires_at, issued, revoked FROM changes
+  ), unsettled AS (
+    -- All tokens of a later minute are live, and all of an earlier one have expired.
+    SELECT minute AS expires_at, issued, revoked FROM minutes
+    WHERE minute <> (SELECT minute FROM this_minute) AND kid NOT IN (SELECT kid FROM revoked_keys)
+    UNION ALL
+    SELECT t.expires_at, t.issued, CASE WHEN k.revoked_at < t.expires_at THEN t.issued ELSE t.revoked END
+    FROM by_second t
     LEFT JOIN signing_keys k ON k.kid = t.kid
     UNION ALL
     SELECT t.expires_at, 0, t.ended

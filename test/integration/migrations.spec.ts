@@ -130,6 +130,11 @@ const rowsOfThatTime: Readonly<Record<string, readonly string[]>> = {
      VALUES ('2026-01-01T11:00Z', 'billing', 'day', 'report', 3, 2)`,
   ],
   TokenFolds1795219214000: [`UPDATE token_folds SET version = version + 1`],
+  TokenMinutes1795219215000: [
+    `UPDATE token_counts SET issued = issued + 1`,
+    `INSERT INTO token_counts (expires_at, issued_hour, kid, issued, revoked)
+     VALUES ('2026-01-01T12:00:59Z', '2026-01-01T11:00Z', 'kid-1', 2, 0)`,
+  ],
 };
 
 let database: TestDatabase;
@@ -202,6 +207,25 @@ describe('migrations', () => {
         expect.arrayContaining(old.map((row) => expect.objectContaining(row) as unknown)),
       );
     }
+  });
+
+  it('take over into minutes what is counted by the second', async () => {
+    const dataSource = await liveUntil('TokenFolds1795219214000');
+    await dataSource.query(
+      `INSERT INTO token_counts (expires_at, issued_hour, kid, issued, revoked)
+       VALUES ('2026-01-01T12:00:59Z', '2026-01-01T11:00Z', 'kid-1', 2, 0)`,
+    );
+    await migrate(dataSource);
+    const minutes = () => dataSource.query<unknown[]>('SELECT minute, issued, revoked FROM token_minutes');
+    const minute = new Date('2026-01-01T12:00Z');
+    expect(await minutes()).toEqual([{ minute, issued: '5', revoked: '1' }]);
+    expect(await dataSource.query('SELECT client_id, minute, issued, revoked FROM client_token_minutes')).toEqual([
+      { client_id: 'billing', minute, issued: '3', revoked: '1' },
+    ]);
+    await dataSource.query(`UPDATE token_counts SET revoked = revoked + 1`);
+    expect(await minutes()).toEqual([{ minute, issued: '5', revoked: '3' }]);
+    await dataSource.query('DELETE FROM token_counts');
+    expect(await minutes()).toEqual([]);
   });
 
   it('bring an empty database up to date, once', async () => {

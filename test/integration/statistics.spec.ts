@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 import { createDataSource, ensurePartitions, Postgres } from '../../src/database/index.js';
 import { createQueueBackend, ScheduledJobs } from '../../src/queue/index.js';
+import { HoardingRepository } from '../../src/statistics/hoarding.repository.js';
 import { RefusalCounts } from '../../src/statistics/refusal-counts.service.js';
 import { StatisticsRepository, type TokenCount } from '../../src/statistics/statistics.repository.js';
 import { TopClientsRepository } from '../../src/statistics/top-clients.repository.js';
@@ -253,6 +254,61 @@ describe('the counters of tokens', () => {
     expect(await counted()).toEqual({ ...expected, revoked: 42, expired: 18 });
     await counts.fold();
     expect(await counted()).toEqual({ ...expected, revoked: 42, expired: 18 });
+  });
+
+  it('are exact to the second of expiry, however they are kept: by minute, by second, or not added up yet', async () => {
+    const clients = [await addClient(dataSource), await addClient(dataSource), await addClient(dataSource)];
+    const other = await addKey(dataSource, 'retiring');
+    const now = Math.floor(Date.now() / 1000);
+    // Around the minute that runs, on both sides of now, and of the settlement ten minutes ago; nothing expires meanwhile.
+    const expiries = [-900, -660, -480, -90, -60, -45, -30, -15, -5, -1, 30, 35, 40, 45, 50, 55, 60, 90, 600, 3_000];
+    const issue = (by: string) =>
+      write(
+        clients.flatMap((clientId) =>
+          expiries.map((expiry) =>
+            tokenRecord(termsFor(clientId, { lifetimeSeconds: 3_600 }), by, { issuedAt: now + expiry - 3_600 }),
+          ),
+        ),
+      );
+    const live = async (): Promise<Record<string, number>> => {
+      const issued = clients.map((client_id) => ({ client_id, issued: 1 }));
+      const found = await dataSource.transaction((tx) => new HoardingRepository().among(tx, issued, 10));
+      return Object.fromEntries(found.map((client) => [client.client_id, client.live]));
+    };
+    const check = async (): Promise<void> => {
+      expect(await counted()).toEqual(await inRows());
+      expect(await dataSource.query('SELECT * FROM token_minutes ORDER BY 1, 2, 3')).toEqual(
+        await dataSource.query(
+          `SELECT date_trunc('minute', expires_at, 'UTC') AS minute, issued_hour, kid, sum(issued)::bigint AS issued,
+             sum(revoked)::bigint AS revoked
+           FROM token_counts GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`,
+        ),
+      );
+    };
+    await issue(kid);
+    await check();
+    await counts.fold();
+    await check();
+    expect(await live()).toEqual(Object.fromEntries(clients.map((clientId) => [clientId, 10])));
+    await issue(other);
+    await issue(kid);
+    await check();
+    await counts.fold();
+    await check();
+    expect(await live()).toEqual(Object.fromEntries(clients.map((clientId) => [clientId, 30])));
+    const [one] = await dataSource.query<{ jti: string }[]>(
+      'SELECT jti FROM access_tokens WHERE client_id = $1 AND kid = $2 AND expires_at > now()',
+      [clients[0], kid],
+    );
+    await revoke(one!.jti);
+    await cut(clients[1]!);
+    await check();
+    expect(await live()).toEqual({ [clients[0]!]: 29, [clients[2]!]: 30 });
+    await counts.fold();
+    await check();
+    await dataSource.query(`UPDATE signing_keys SET status = 'revoked', revoked_at = now() WHERE kid = $1`, [other]);
+    await check();
+    expect(await live()).toEqual({ [clients[0]!]: 19, [clients[2]!]: 20 });
   });
 
   it('belong to the hour of the issue, in UTC wherever the server runs', async () => {
