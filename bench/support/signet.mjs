@@ -8,8 +8,7 @@ import { introspectionRequest, tokenRequest } from './load.mjs';
 import { embeddedPostgres, familyCpuMs, processCpuMs, residentMiB } from './proc.mjs';
 import { freePort, startServer } from './processes.mjs';
 
-const project = join(import.meta.dirname, '..', '..');
-const entry = join(project, 'dist', 'src', 'main.js');
+const thisProject = join(import.meta.dirname, '..', '..');
 
 /** The options of Node.js that `npm start` and the image run it with. */
 const shippedOptions = ['--disable-proto=delete', '--max-semi-space-size=4', '--heap-growing-percent=50'];
@@ -21,11 +20,14 @@ export const benchAudience = 'https://api.example.com';
 /**
  * Starts the built server with the default configuration.
  *
- * @param {{ parent?: string, signingAlg?: string, nodeOptions?: string[], clients?: number, env?: Record<string, string> }} options
- *   `parent`: where its data goes; `clients`: how many clients to register; `env`: settings beside the default ones
+ * @param {{ parent?: string, signingAlg?: string, nodeOptions?: string[], clients?: number, env?: Record<string, string>, project?: string }}
+ *   options `parent`: where its data goes; `clients`: how many clients to register; `env`: settings beside the default ones;
+ *   `project`: the checkout whose build is started, this one unless given
  */
-export async function startSignet({ parent, signingAlg = 'RS256', nodeOptions = [], clients = 1, env = {} }) {
-  if (!existsSync(entry)) throw new Error('there is no build: run `npm run build` first');
+export async function startSignet(options) {
+  const { parent, signingAlg = 'RS256', nodeOptions = [], clients = 1, env = {}, project = thisProject } = options;
+  const entry = join(project, 'dist', 'src', 'main.js');
+  if (!existsSync(entry)) throw new Error(`there is no build in ${project}: run \`npm run build\` there first`);
   // The server reads a .env of its working directory.
   const cwd = temporaryDirectory(parent);
   const dataDir = join(cwd, 'data');

@@ -3,18 +3,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ask } from '../support/processes.mjs';
 
 /** The windows of one round. S is taken at its start, in the middle and at its end. */
-const plan = [
+const fullPlan = [
   { signature: 'alone' },
   { server: 'signet', connections: 64 },
+  { server: 'other', connections: 64 },
   { server: 'oidcProvider', connections: 64 },
   { server: 'signetEs256', connections: 64 },
   { signature: 'alone' },
   { server: 'signet', connections: 16 },
+  { server: 'other', connections: 16 },
   { server: 'oidcProvider', connections: 16 },
   { server: 'jwks', connections: 64 },
   { server: 'jwks304', connections: 64 },
   { signature: 'both cores' },
   { server: 'signet', connections: 1 },
+  { server: 'other', connections: 1 },
   { server: 'oidcProvider', connections: 1 },
   { server: 'floor', connections: 64 },
   { signature: 'alone' },
@@ -25,10 +28,17 @@ export function windowName(server, connections) {
   return `${server} ${connections}`;
 }
 
+/** The windows of the servers that there are. */
+function planOf(targets) {
+  return fullPlan.filter(({ server }) => server === undefined || server in targets);
+}
+
 /** All windows of the plan that load a server, in the order of the report. */
-export const loadWindows = plan
-  .filter(({ server }) => server !== undefined)
-  .toSorted((a, b) => a.server.localeCompare(b.server) || b.connections - a.connections);
+export function loadWindowsOf(targets) {
+  return planOf(targets)
+    .filter(({ server }) => server !== undefined)
+    .toSorted((a, b) => a.server.localeCompare(b.server) || b.connections - a.connections);
+}
 
 /** Lets every server compile what it needs, with as many connections as it will get. */
 export async function warmUp(load, targets, ms) {
@@ -47,7 +57,7 @@ export async function warmUp(load, targets, ms) {
 export async function measureRound(load, targets, signers, ms) {
   const windows = {};
   const signatures = { alone: [], 'both cores': [] };
-  for (const { server, connections, signature } of plan) {
+  for (const { server, connections, signature } of planOf(targets)) {
     if (signature === undefined) {
       // A server that has just been idle answers more slowly for a while: its code has left the caches.
       await loadWindow(load, targets[server], { connections, ms: ms / 3 });

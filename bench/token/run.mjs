@@ -1,6 +1,7 @@
 // npm run bench:token – see README.md beside this file.
 import { statfsSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, tmpdir } from 'node:os';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { run } from '../support/lifetime.mjs';
 import { Load } from '../support/load.mjs';
@@ -16,6 +17,7 @@ const { values: given } = parseArgs({
     clients: { type: 'string', default: '8' },
     dir: { type: 'string', default: tmpdir() },
     json: { type: 'string' },
+    beside: { type: 'string' },
   },
 });
 
@@ -65,7 +67,11 @@ await run(async () => {
   const facts = environment();
   describe(facts);
   const load = await Load.start();
-  const targets = await startTargets({ parent: given.dir, clients: Number(given.clients) });
+  const targets = await startTargets({
+    parent: given.dir,
+    clients: Number(given.clients),
+    ...(given.beside === undefined ? {} : { beside: resolve(given.beside) }),
+  });
   const signers = await startSigners();
   await warmUp(load, targets, warmUpMs);
   const measured = [];
@@ -74,7 +80,7 @@ await run(async () => {
     measured.push(await measureRound(load, targets, signers, windowMs));
   }
   process.stderr.write('\x1b[K');
-  const judged = verdicts(measured);
+  const judged = verdicts(measured, targets);
   console.log(`${table(measured, targets).join('\n')}\n\n${verdictLines(judged).join('\n')}\n`);
   const foreign = foreignCores(measured);
   if (foreign > 0.1) {

@@ -33,8 +33,8 @@ function verifier(port, issuer, jwksPath, alg) {
   };
 }
 
-async function signetTarget(name, signingAlg, { parent, clients }) {
-  const server = await startSignet({ parent, signingAlg, clients });
+async function signetTarget(name, signingAlg, { parent, clients, project }) {
+  const server = await startSignet({ parent, signingAlg, clients, project });
   const before = await server.durableRows();
   return target(name, server, server.tokenRequests, {
     verify: verifier(server.port, server.issuer, '/.well-known/jwks.json', signingAlg),
@@ -98,13 +98,19 @@ async function keySetTargets(signet) {
   };
 }
 
-/** Starts them one after the other: two cores are soon busy. */
-export async function startTargets(options) {
+/**
+ * Starts them one after the other: two cores are soon busy.
+ *
+ * @param {{ parent: string, clients: number, beside?: string }} options `beside`: another built checkout, measured as well
+ */
+export async function startTargets({ beside, ...options }) {
   const signet = await signetTarget('Signet RS256', 'RS256', options);
   const signetEs256 = await signetTarget('Signet ES256', 'ES256', options);
   const oidcProvider = await oidcProviderTarget(options);
   const floor = await floorTarget();
-  return { signet, signetEs256, oidcProvider, floor, ...(await keySetTargets(signet)) };
+  const other = beside && (await signetTarget('the other Signet, RS256', 'RS256', { ...options, project: beside }));
+  const targets = { signet, signetEs256, oidcProvider, floor, ...(await keySetTargets(signet)) };
+  return other ? { ...targets, other } : targets;
 }
 
 /** Two processes that measure a bare signature: one alone, or both at once, so that neither has the machine to itself. */
