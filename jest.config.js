@@ -11,7 +11,8 @@ export default {
   globalSetup: '<rootDir>/test/global-setup.mjs',
   globalTeardown: '<rootDir>/test/global-teardown.mjs',
   coverageProvider: 'v8',
-  testTimeout: 60_000,
+  // What hangs fails; how fast the machine is decides nothing.
+  testTimeout: 180_000,
   // Most of their time tests wait, for PostgreSQL and for processes: two at a time even on two cores.
   maxWorkers: Math.max(2, availableParallelism() - 1),
 };

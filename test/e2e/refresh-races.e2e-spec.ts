@@ -11,7 +11,7 @@ import { raceRounds, TwoProcesses } from '../support/two-processes.js';
 /** Fewer than of other races, unless asked for: each of these rounds is a hundred requests. */
 const rounds = process.env['SIGNET_RACE_ROUNDS'] === undefined ? 6 : raceRounds;
 const crowds = [2, 10, 50];
-const limit = 60_000 + rounds * 5_000;
+const limit = 180_000 + rounds * 5_000;
 const clientsPath = '/admin/oauth/clients';
 
 let servers: TwoProcesses;

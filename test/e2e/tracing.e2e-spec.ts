@@ -102,7 +102,7 @@ describe('a server with a collector', () => {
     await use(server);
     expect(await server.stop()).toBe(0);
     expect(server.output).not.toContain(key);
-  }, 60_000);
+  }, 180_000);
 
   afterAll(() => {
     collector.close();

@@ -52,7 +52,7 @@ beforeAll(async () => {
   key = auditKeys(server.running.app.get(DerivedKeys, { strict: false })).chain;
   await other.stop();
   await server.running.close();
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   await server?.database.drop();

@@ -93,7 +93,7 @@ beforeAll(async () => {
   answered = (await (await server.asAdmin('GET', '/admin/oauth/audit-logs/verify')).json()) as Verdict;
   exported = await (await server.asAdmin('GET', '/admin/oauth/audit-logs/export?chain=true')).text();
   await server.running.close();
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   await server?.running.close().catch(() => undefined);

@@ -11,7 +11,7 @@ import { socketUrl } from '../../src/database/embedded/socket-directory.js';
 const project = dirname(dirname(import.meta.dirname));
 
 /** A server that takes longer to be ready, or to end, has failed. */
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 120_000;
 
 /** How a server process is started. */
 export interface ServerProcessOptions {

@@ -11,7 +11,7 @@ import { asDatabaseUrl, ServerBuild, type ServerProcess } from './server-process
 export const raceRounds = Number(process.env['SIGNET_RACE_ROUNDS'] ?? 40);
 
 /** For how long a race may go on: how fast the rounds are is not what is tested. */
-export const raceLimitMs = 60_000 + raceRounds * 2_000;
+export const raceLimitMs = 180_000 + raceRounds * 2_000;
 
 /** Two server processes on one database, as users run them. */
 export class TwoProcesses {
