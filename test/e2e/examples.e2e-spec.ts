@@ -1,14 +1,17 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { runSignet } from '../support/command-line.js';
 import { type Credentials, freePort, startServer, type TestServer } from '../support/server.js';
 import { ServerBuild } from '../support/server-process.js';
+import { signAsServer } from '../support/server-tokens.js';
 
 const project = dirname(dirname(import.meta.dirname));
 const audience = 'https://orders.example.com';
+const apacheModule = '/usr/lib/apache2/modules/mod_auth_openidc.so';
 const debian = { GO111MODULE: 'off', GOPATH: '/usr/share/gocode' };
 
 interface Example {
@@ -19,6 +22,8 @@ interface Example {
   readonly needs?: readonly string[];
   readonly packages?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** The challenge to a request without a token, if it is not the word alone. */
+  readonly unauthenticated?: RegExp;
 }
 
 const onNode = (name: string): Example => ({
@@ -44,6 +49,15 @@ const examples: readonly Example[] = [
     packages: 'golang-go golang-github-golang-jwt-jwt-dev',
     env: debian,
   },
+  {
+    name: 'apache',
+    server: ['bash', 'examples/apache/server.sh'],
+    client: ['bash', 'examples/apache/client.sh'],
+    needs: ['bash', '-c', 'PATH=$PATH:/usr/sbin; apache2 -v && openssl version && ls "$0"', apacheModule],
+    packages: 'apache2-bin libapache2-mod-auth-openidc openssl',
+    // What mod_auth_openidc says; RFC 6750 §3 would leave the error out.
+    unauthenticated: /^Bearer error="invalid_request"/,
+  },
 ];
 
 let server: TestServer;
@@ -54,6 +68,8 @@ let children: ChildProcess[];
 beforeAll(async () => {
   execFileSync(process.execPath, [join(project, 'sdk', 'build.mjs')], { stdio: ['ignore', 'inherit', 'inherit'] });
   directory = mkdtempSync(join(tmpdir(), 'signet-examples-'));
+  // Apache, started by root, reads as somebody else.
+  chmodSync(directory, 0o711);
   server = await startServer({ env: { EVENT_TARGET_NETWORKS: '127.0.0.0/8' } });
   caller = await server.createClient({ client_name: 'Shop', scope: 'read:profile', audience: [audience] });
 });
@@ -77,7 +93,7 @@ function run([command = '', ...args]: readonly string[], env: Readonly<Record<st
   const { PATH = '', HOME = directory } = process.env;
   const child = spawn(command, args, {
     cwd: project,
-    env: { PATH, HOME, GOCACHE: join(directory, 'go'), ...env },
+    env: { PATH, HOME, GOCACHE: join(directory, 'go'), TMPDIR: directory, ...env },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -110,6 +126,32 @@ async function outcome({ child, seen }: ReturnType<typeof run>): Promise<string>
   return seen.output;
 }
 
+/** A token of the caller that the server has signed, with other claims. */
+const signed = (members: object, issuedAt = Math.floor(Date.now() / 1000)): Promise<string> => {
+  const scope = ['read:profile'];
+  return signAsServer(server, { clientId: caller.client_id, audience, scope, issuedAt }, members);
+};
+
+async function badTokens(good: string): Promise<Record<string, string>> {
+  const [head = '', claims = '', signature = ''] = good.split('.');
+  const encoded = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
+  const header = JSON.parse(Buffer.from(head, 'base64url').toString()) as object;
+  const pem = await (await server.fetch('/oauth/public-key')).text();
+  const hmacInput = `${encoded({ ...header, alg: 'HS256' })}.${claims}`;
+  return {
+    garbage: 'garbage',
+    tampered: `${head}.${claims}.${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`,
+    'signed by nobody': `${encoded({ ...header, alg: 'none' })}.${claims}.`,
+    'signed with the public key as secret': `${hmacInput}.${createHmac('sha256', pem).update(hmacInput).digest('base64url')}`,
+    expired: await signed({}, Math.floor(Date.now() / 1000) - 700),
+    'for another API': await server.tokenOf(await server.createClient({ client_name: 'other', scope: 'read:profile' })),
+    'for an API of a longer name': await signed({ aud: `${audience}/more` }),
+    'of another issuer': await signed({ iss: 'https://elsewhere.example.com' }),
+    'bound to a key': await signed({ cnf: { jkt: 'FzmZ8yqSzpNZyG4hQbi2sTHHOTbzVbZ5cFaBzuvUbZQ' } }),
+    'bound to a certificate': await signed({ cnf: { 'x5t#S256': 'FzmZ8yqSzpNZyG4hQbi2sTHHOTbzVbZ5cFaBzuvUbZQ' } }),
+  };
+}
+
 const isThere = ({ needs, env }: Example): boolean => {
   const [command = '', ...args] = needs ?? ['true'];
   return spawnSync(command, args, { stdio: 'ignore', env: { ...process.env, ...env } }).status === 0;
@@ -123,29 +165,38 @@ describe.each(examples)('the example $name', (example) => {
   }
 
   it(title, async () => {
-    const port = await freePort();
+    const [port, tlsPort] = [await freePort(), await freePort()].map(String) as [string, string];
     const url = `http://127.0.0.1:${port}`;
-    const env = { ISSUER: server.issuer, AUDIENCE: audience, PORT: String(port), API_URL: url, ...example.env };
+    const api = { AUDIENCE: audience, PORT: port, TLS_PORT: tlsPort, API_URL: url };
+    const env = { ISSUER: server.issuer, ...api, ...example.env };
     await listening(run(example.server, env));
     await reachable(url);
 
-    const good = await server.tokenOf(caller);
-    const elsewhere = await server.tokenOf(await server.createClient({ client_name: 'other', scope: 'read:profile' }));
     const ask = (token?: string, method = 'GET') =>
       fetch(`${url}/orders`, { method, ...(token && { headers: { authorization: `Bearer ${token}` } }) });
     const challenge = async (answer: Response) => [answer.status, answer.headers.get('www-authenticate')];
 
-    expect(await (await ask(good)).json()).toEqual({ orders: ['order-1'], for: caller.client_id });
-    expect(await challenge(await ask())).toEqual([401, 'Bearer']);
-    const [head, claims, signature = ''] = good.split('.');
-    const forged = `${head}.${claims}.${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`;
-    for (const bad of ['garbage', forged, elsewhere]) {
-      expect(await challenge(await ask(bad))).toEqual([401, expect.stringContaining('error="invalid_token"')]);
+    const good = await server.tokenOf(caller);
+    for (const token of [good, await signed({ aud: ['https://stock.example.com', audience] })]) {
+      expect(await (await ask(token)).json()).toEqual({ orders: ['order-1'], for: caller.client_id });
     }
-    expect(await challenge(await ask(good, 'DELETE'))).toEqual([
+    expect(await challenge(await ask())).toEqual([401, expect.stringMatching(example.unauthenticated ?? /^Bearer$/)]);
+    const invalid = [401, expect.stringMatching(/^Bearer error="invalid_token"/)];
+    for (const [kind, bad] of Object.entries(await badTokens(good))) {
+      expect([kind, ...(await challenge(await ask(bad)))]).toEqual([kind, ...invalid]);
+    }
+    const lacks = (scope: string) => [
       403,
-      expect.stringMatching(/error="insufficient_scope".*scope="manage:orders"/),
-    ]);
+      expect.stringMatching(`^Bearer error="insufficient_scope".*scope="${scope}"`),
+    ];
+    for (const scope of ['read:groups', 'read:profiles', 'thread:profile']) {
+      expect([scope, ...(await challenge(await ask(await signed({ scope }))))]).toEqual([
+        scope,
+        ...lacks('read:profile'),
+      ]);
+    }
+    expect(await challenge(await ask(good, 'DELETE'))).toEqual(lacks('manage:orders'));
+    expect((await ask(await signed({ scope: 'read:profile manage:orders' }), 'DELETE')).status).toBe(204);
 
     const service = {
       SERVICE_TOKEN_URL: `${server.issuer}/oauth/token`,
@@ -153,6 +204,28 @@ describe.each(examples)('the example $name', (example) => {
       SERVICE_CLIENT_SECRET: caller.client_secret,
     };
     expect(await outcome(run(example.client, { ...env, ...service }))).toMatch(/^200 .*order-1/);
+  });
+});
+
+describe('the example apache, when it is ended', () => {
+  const [example] = examples.filter(({ name }) => name === 'apache');
+  if (example === undefined || (!isThere(example) && process.env['CI'] !== 'true')) {
+    it.todo('leaves nothing behind');
+    return;
+  }
+
+  it('leaves nothing behind', async () => {
+    const temporary = mkdtempSync(join(directory, 'apache-'));
+    chmodSync(temporary, 0o711);
+    const [port, tlsPort] = [await freePort(), await freePort()];
+    const env = { ISSUER: server.issuer, PORT: String(port), TLS_PORT: String(tlsPort), TMPDIR: temporary };
+    const { child, seen } = run(example.server, env);
+    await listening({ child, seen });
+    expect(readdirSync(temporary)).toHaveLength(1);
+    child.kill('SIGTERM');
+    await once(child, 'close');
+    expect([child.exitCode, readdirSync(temporary)]).toEqual([0, []]);
+    await expect(fetch(`http://127.0.0.1:${port}/orders`)).rejects.toThrow('fetch failed');
   });
 });
 
@@ -181,44 +254,5 @@ describe('the example node-three-services', () => {
       expect.stringMatching(/^dashboard: was told, and shows: \{"name":"Ada Lovelace","since":/),
       'dashboard: {"hits":0,"misses":2,"stale":0,"invalidations":2,"size":1}',
     ]);
-  });
-});
-
-describe('the package @signet/sdk', () => {
-  const use = `
-    const manager = new client.TokenManager({ token: 'given' });
-    manager.token().then(({ value }) => console.log(value, typeof server.createTokenVerifier, typeof cache.createSyncedCache,
-      typeof events.createWebhookReceiver, typeof express.requireToken, typeof fastify.requireToken, typeof web.authorize));`;
-  const modules = { client: 'client', server: 'resource-server', cache: 'cache', events: 'events' };
-  const parts = { ...modules, express: 'express', fastify: 'fastify', web: 'web' };
-  const entries = Object.entries(parts);
-
-  it('is small, and loaded by ESM, by CommonJS and by TypeScript in strict mode from an empty project', () => {
-    const home = join(directory, 'empty');
-    const installed = join(home, 'node_modules', '@signet', 'sdk');
-    mkdirSync(installed, { recursive: true });
-    const packed = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', directory], {
-      cwd: join(project, 'sdk'),
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    const [{ filename, unpackedSize }] = JSON.parse(packed) as [{ filename: string; unpackedSize: number }];
-    expect(unpackedSize).toBeLessThan(60_000);
-    execFileSync('tar', ['-xzf', join(directory, filename), '-C', installed, '--strip-components=1']);
-    for (const dependency of ['jose', '@types', 'undici-types']) {
-      symlinkSync(join(project, 'node_modules', dependency), join(home, 'node_modules', dependency));
-    }
-    const esm = entries.map(([name, entry]) => `import * as ${name} from '@signet/sdk/${entry}';`).join('\n');
-    const cjs = entries.map(([name, entry]) => `const ${name} = require('@signet/sdk/${entry}');`).join('\n');
-    writeFileSync(join(home, 'esm.mjs'), esm + use);
-    writeFileSync(join(home, 'cjs.cjs'), cjs + use);
-    writeFileSync(join(home, 'strict.mts'), esm + use);
-    writeFileSync(join(home, 'strict.cts'), esm + use);
-    const node = (file: string) => execFileSync(process.execPath, [file], { cwd: home, encoding: 'utf8' });
-    const all = `given${' function'.repeat(6)}\n`;
-    expect([node('esm.mjs'), node('cjs.cjs')]).toEqual([all, all]);
-    const compiler = join(project, 'node_modules', 'typescript', 'lib', 'tsc.js');
-    const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node'];
-    execFileSync(process.execPath, [compiler, ...options, 'strict.mts', 'strict.cts'], { cwd: home, stdio: 'inherit' });
   });
 });

@@ -30,7 +30,7 @@ beforeAll(async () => {
   ports = Object.fromEntries(await Promise.all(entries));
   mkdirSync(join(directory, 'server'));
   server = await build.start({ cwd: join(directory, 'server'), env: { PORT: ports['3000'] ?? '' } }).ready();
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   await server.stop();
@@ -52,13 +52,13 @@ describe('the guides', () => {
       const surroundings = { directory: cwd, bin: join(directory, 'bin'), env, replace };
       expect(await runGuide(page, blocksOf(join(guides, page)), surroundings)).toEqual([]);
     },
-    120_000,
+    240_000,
   );
 
   it('show few commands that are not run, and none in another way', () => {
     const blocks = pages.flatMap((page) => blocksOf(join(guides, page)));
     expect(blocks.filter(({ info }) => info === 'sh no-run')).toHaveLength(notRun);
-    const known = ['sh', 'sh no-run', 'text', 'json', 'yaml', 'ts', 'js', 'py', 'go', 'http', 'nginx'];
+    const known = ['sh', 'sh no-run', 'text', 'json', 'yaml', 'ts', 'js', 'py', 'go', 'http', 'nginx', 'apache'];
     expect(blocks.map(({ info }) => info).filter((info) => !known.includes(info))).toEqual([]);
   });
 

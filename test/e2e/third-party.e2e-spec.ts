@@ -103,23 +103,42 @@ async function withPassport(tokens: readonly string[]): Promise<readonly (JWTPay
   }
 }
 
-/** A Python with PyJWT: the first one on the path, else that of the system, where Debian puts `python3-jwt`. */
-const python = ['python3', '/usr/bin/python3'].find(
-  (command) => spawnSync(command, ['-c', 'import jwt, cryptography'], { stdio: 'ignore' }).status === 0,
-);
 const pythonIsMust = process.env['CI'] === 'true' || process.env['SIGNET_REQUIRE_PYTHON'] === '1';
-const noPython = 'no python3 with PyJWT and cryptography; apt-get install python3-jwt python3-cryptography';
 
-async function withPython(tokens: readonly string[]): Promise<readonly (JWTPayload | 'refused')[]> {
-  if (python === undefined) throw new Error(noPython);
-  const script = join(import.meta.dirname, '..', 'support', 'verify-token.py');
+/** Libraries for Python, and how Debian has them. */
+const pythonLibraries = [
+  {
+    name: 'PyJWT',
+    modules: 'jwt, cryptography',
+    script: 'verify-token.py',
+    packages: 'python3-jwt python3-cryptography',
+  },
+  { name: 'Authlib', modules: 'authlib.jose', script: 'verify-token-authlib.py', packages: 'python3-authlib' },
+].map(({ name, modules, script, packages }) => {
+  // The first one on the path, else that of the system, where Debian puts what it packages.
+  const python = ['python3', '/usr/bin/python3'].find(
+    (command) => spawnSync(command, ['-c', `import ${modules}`], { stdio: 'ignore' }).status === 0,
+  );
+  const verify: Verify = (tokens) => {
+    if (python === undefined) throw new Error(`no python3 with ${modules}; apt-get install ${packages}`);
+    return withPython(python, script, tokens);
+  };
+  return { name: `Python's ${name}`, packages, verify, runs: python !== undefined || pythonIsMust };
+});
+
+async function withPython(
+  python: string,
+  script: string,
+  tokens: readonly string[],
+): Promise<readonly (JWTPayload | 'refused')[]> {
+  const path = join(import.meta.dirname, '..', 'support', script);
   const jwksUrl = `${server.issuer}/.well-known/jwks.json`;
-  const child = spawn(python, [script, jwksUrl, server.issuer, api, alg], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(python, [path, jwksUrl, server.issuer, api, alg], { stdio: ['pipe', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
   child.stdin.end(`${tokens.join('\n')}\n`);
   const [code] = (await once(child, 'close')) as [number];
-  if (code !== 0) throw new Error(`verify-token.py ended with ${code}`);
+  if (code !== 0) throw new Error(`${script} ended with ${code}`);
   const answers = output.trimEnd().split('\n');
   return answers.map((line) => (JSON.parse(line) as { claims?: JWTPayload }).claims ?? 'refused');
 }
@@ -127,7 +146,7 @@ async function withPython(tokens: readonly string[]): Promise<readonly (JWTPaylo
 const verifiers: readonly (readonly [name: string, verify: Verify])[] = [
   ['passport-jwt with jwks-rsa', withPassport],
   ['jose with a remote JWKS', withJose],
-  ...(python === undefined && !pythonIsMust ? [] : [["Python's PyJWT", withPython] as const]),
+  ...pythonLibraries.filter(({ runs }) => runs).map(({ name, verify }) => [name, verify] as const),
 ];
 
 const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -296,5 +315,7 @@ describe.each(['RS256', 'ES256'] as const)('a server that signs with %s', (signi
     expect(others).toHaveLength(bad.size);
   });
 
-  if (python === undefined && !pythonIsMust) it.todo(`is believed by Python's PyJWT (${noPython})`);
+  for (const { name, packages } of pythonLibraries.filter(({ runs }) => !runs)) {
+    it.todo(`is believed by ${name} (apt-get install ${packages})`);
+  }
 });

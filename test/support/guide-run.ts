@@ -8,7 +8,7 @@ import type { ServerBuild } from './server-process.js';
 const project = dirname(dirname(import.meta.dirname));
 
 /** A page that takes longer has failed. */
-const LIMIT_MS = 45_000;
+const LIMIT_MS = 100_000;
 
 /** Where the blocks of a page are run. */
 export interface GuideSurroundings {
