@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Client } from 'pg';
 
 /** A place where something may have been left, as text. */
@@ -18,20 +20,28 @@ export interface Find {
 
 /** Every secret that a test has used, and the search for it. */
 export class Canaries {
-  private readonly secrets = new Map<string, string>();
+  private readonly secrets = new Map<string, string | Buffer>();
 
   /** @param name tells them apart; @param value is given back */
-  add(name: string, value: string): string {
+  add<Value extends string | Buffer>(name: string, value: Value): Value {
     if (value.length < 16) throw new Error(`${name} is too short to be searched for`);
     this.secrets.set(`${name} ${this.secrets.size}`, value);
     return value;
+  }
+
+  /** The names under which secrets were added. */
+  get kinds(): ReadonlySet<string> {
+    return new Set([...this.secrets.keys()].map((name) => name.replace(/ \d+$/, '')));
   }
 
   get count(): number {
     return this.secrets.size;
   }
 
-  /** Every secret in every place: as it is, its last 12 characters, in base64 and hex, and its SHA-256 in hex and base64. */
+  /**
+   * Every secret in every place: as it is, its last 12 characters, in base64 (also within something longer) and hex, and its
+   * SHA-256 in hex and base64.
+   */
   search(places: readonly SearchedPlace[]): Find[] {
     const found: Find[] = [];
     for (const [secret, value] of this.secrets) {
@@ -45,18 +55,25 @@ export class Canaries {
   }
 }
 
-function formsOf(value: string): Record<Form, string[]> {
+function formsOf(value: string | Buffer): Record<Form, string[]> {
   const bytes = Buffer.from(value);
   const hash = createHash('sha256').update(value).digest();
-  // What follows shifts the last characters of base64.
-  const base64 = (buffer: Buffer) => [buffer.toString('base64url'), buffer.toString('base64').replace(/=+$/, '')];
   return {
-    itself: [value],
-    end: [value.slice(-12)],
-    base64: base64(bytes).map((text) => text.slice(0, -2)),
+    itself: typeof value === 'string' ? [value] : [],
+    end: typeof value === 'string' ? [value.slice(-12)] : [],
+    base64: [0, 1, 2].flatMap((offset) => base64Within(bytes, offset)),
     hex: [bytes.toString('hex')],
-    hash: [hash.toString('hex'), ...base64(hash)],
+    hash: [hash.toString('hex'), hash.toString('base64url'), hash.toString('base64').replace(/=+$/, '')],
   };
+}
+
+/** What base64 has of `bytes` that stand `offset` bytes behind a multiple of three, whatever is before and after. */
+function base64Within(bytes: Buffer, offset: number): string[] {
+  const padded = Buffer.concat([Buffer.alloc(offset), bytes]);
+  const begin = Math.ceil((offset * 8) / 6);
+  return [padded.toString('base64url'), padded.toString('base64').replace(/=+$/, '')].map((text) =>
+    text.slice(begin, -2),
+  );
 }
 
 /** Every table of a database: its rows as PostgreSQL writes them, byte strings in hex and as text. */
@@ -71,8 +88,7 @@ export async function databaseContent(url: string): Promise<SearchedPlace[]> {
     const places: SearchedPlace[] = [];
     for (const { name } of tables) {
       const { rows } = await client.query<{ row: string }>(`SELECT t::text AS row FROM ${name} t`);
-      const text = rows.map(({ row }) => row).join('\n');
-      places.push({ name, text: `${text}\n${bytesAsText(text)}` });
+      places.push(withBytes(name, rows.map(({ row }) => row).join('\n')));
     }
     return places;
   } finally {
@@ -80,9 +96,27 @@ export async function databaseContent(url: string): Promise<SearchedPlace[]> {
   }
 }
 
-/** A secret may also stand in a byte string as it is. */
-function bytesAsText(text: string): string {
-  return [...text.matchAll(/\\x([0-9a-f]{24,})/g)]
-    .map(([, hex = '']) => Buffer.from(hex, 'hex').toString('latin1'))
-    .join('\n');
+/** What `pg_dump` wrote in plain SQL: the rows of each table, and all that is around them. */
+export function dumpContent(dump: string): SearchedPlace[] {
+  const places: SearchedPlace[] = [];
+  const around = dump.replaceAll(/^COPY (\S+) [^\n]*\n(.*?)^\\\.$/gms, (_, name: string, rows: string) => {
+    places.push(withBytes(`pg_dump: ${name}`, rows));
+    return '';
+  });
+  return [...places, withBytes('pg_dump', around)];
+}
+
+/** Every file below a directory. */
+export function directoryContent(directory: string): SearchedPlace[] {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name, parentPath }) => ({ name: `file ${name}`, text: readFileSync(join(parentPath, name), 'latin1') }));
+}
+
+/** Byte strings of PostgreSQL in hex, and as text too: a secret may stand there as it is. */
+export function withBytes(name: string, text: string): SearchedPlace {
+  const bytes = [...text.matchAll(/\\x([0-9a-f]{24,})/g)].map(([, hex = '']) =>
+    Buffer.from(hex, 'hex').toString('latin1'),
+  );
+  return { name, text: `${text}\n${bytes.join('\n')}` };
 }
