@@ -19,8 +19,8 @@ const action = /^[a-z0-9_]{1,50}(\.[a-z0-9_]{1,50}){0,3}$/;
 /** RFC 3339 §5.6, with at most nine digits of a second. */
 const time = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/;
 
-/** A log of this server holds nothing from before or after. */
-const years = { first: 2000, last: 2199 } as const;
+/** A log of this server holds nothing from before or after; 1970 is how programs say since ever. */
+const years = { first: 1970, last: 2199 } as const;
 
 /**
  * Reads the filters of the audit log (http-api.md "Admin").

@@ -18,8 +18,8 @@ export class AuditLogController {
 
   @Get()
   @Documented(listAuditEntries)
-  list(@QueryOf() query: Query): Promise<Page<AuditEntryAnswer>> {
-    return this.log.list(query);
+  list(@CurrentCaller() caller: Caller, @QueryOf() query: Query): Promise<Page<AuditEntryAnswer>> {
+    return this.log.list(caller, query);
   }
 
   @Get('export')

@@ -72,6 +72,8 @@ export const listAuditEntries: Documentation = {
   id: 'listAuditEntries',
   tag,
   summary: 'List what happened',
+  description:
+    'Newest first. Reading is an entry itself (`audit.read`), and no part of the page that it is about: one for further pages and repeated requests of the same client, address and filters within ten minutes.',
   query: { ...pageQuery, ...filters },
   answers: { 200: { description: 'A page of entries.', schema: pageOfItems('AuditEntry', entry) } },
 };

@@ -1,10 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { Caller } from '../access/index.js';
 import { AuditVerification } from '../audit/index.js';
 import { DerivedKeys } from '../encryption/index.js';
 import { openCursor, type Page, pageOf, type Query, readListQuery } from '../http/index.js';
 import { type AuditEntryAnswer, auditEntryAnswer, positionOf } from './audit-log.answer.js';
 import { filterKey, readAuditLogFilter } from './audit-log-filter.js';
 import { AuditLogRepository } from './audit-log.repository.js';
+import { AuditReadings } from './audit-readings.service.js';
 
 /** What a verification of the audit log answers. */
 export interface VerificationAnswer {
@@ -24,19 +26,22 @@ export class AuditLogService {
     @Inject(AuditLogRepository) private readonly entries: AuditLogRepository,
     @Inject(AuditVerification) private readonly verification: AuditVerification,
     @Inject(DerivedKeys) private readonly derivedKeys: DerivedKeys,
+    @Inject(AuditReadings) private readonly readings: AuditReadings,
   ) {}
 
   /**
-   * The entries that the filters select, newest first.
+   * The entries that the filters select, newest first. That they were read is an entry itself, written once they are and before
+   * they are shown.
    *
    * @throws Problem 400 for a bad `limit`, `cursor` or filter
    * @throws DatabaseUnavailable
    */
-  async list(query: Query): Promise<Page<AuditEntryAnswer>> {
+  async list(caller: Caller, query: Query): Promise<Page<AuditEntryAnswer>> {
     const { limit, cursor } = readListQuery(query);
     const filter = readAuditLogFilter(query);
     const seal = { key: this.derivedKeys.derive('cursor-v1'), binding: ['audit-logs', filterKey(filter)] };
     const found = await this.entries.page(filter, limit + 1, openCursor(seal, cursor));
+    await this.readings.record(caller, filter);
     return pageOf(found, limit, seal, positionOf, auditEntryAnswer);
   }
 

@@ -3,6 +3,7 @@ export type AuditAction =
   | 'access.denied'
   | 'audit.exported'
   | 'audit.pruned'
+  | 'audit.read'
   | 'bootstrap.completed'
   | 'client.created'
   | 'client.updated'
