@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { Audit, type AuditAction } from '../audit/index.js';
 import { pathOf, Refusals } from '../http/index.js';
 import { type OAuthError, Problem } from '../protocol/index.js';
+import { refusedTarget } from './refused-target.js';
 import { originOf } from './request-context.js';
 
 /**
@@ -22,13 +23,14 @@ export class AuditedRefusals extends Refusals {
     if (action === undefined || status >= 500) return;
     const denied = status === 401 || status === 403;
     if (!denied && action === 'access.denied') return;
+    const route = `${request.method} ${request.routeOptions.url ?? pathOf(request)}`;
+    const parameters = (request.params ?? {}) as Readonly<Record<string, string>>;
     await this.audit.recordRefusal({
       action,
       actorClientId: request.caller?.clientId,
-      targetType: 'route',
-      targetId: `${request.method} ${request.routeOptions.url ?? pathOf(request)}`,
+      ...(refusedTarget(action, parameters) ?? { targetType: 'route', targetId: route }),
       origin: originOf(request),
-      details: { params: request.params, status, reason: request.refusalReason },
+      details: { route, params: parameters, status, reason: request.refusalReason },
       error: errorWord[status] ?? 'refused',
     });
   }

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { AuditAction, RequestOrigin } from '../audit/index.js';
+import { withoutSecrets } from '../protocol/index.js';
 import type { Caller } from './caller.js';
 
 declare module 'fastify' {
@@ -32,7 +33,12 @@ export function originOf(request: {
 }): RequestOrigin {
   return {
     ipAddress: plainAddress(request.ip),
-    userAgent: request.headers['user-agent']?.slice(0, 256),
+    userAgent: userAgentOf(request.headers['user-agent']),
     requestId: request.id,
   };
+}
+
+/** Who sends a secret along in the name of its program is not to find it in the log. */
+function userAgentOf(header: string | undefined): string | undefined {
+  return header === undefined ? undefined : withoutSecrets(header).slice(0, 256);
 }

@@ -4,6 +4,7 @@ import { Clock } from '../clock/index.js';
 import { Batches, GroupCommit, inTransaction } from '../database/index.js';
 import { newUuid } from '../identifiers/index.js';
 import { networkOf, TokenBuckets } from '../limits/index.js';
+import { withoutSecrets } from '../protocol/index.js';
 import { AuditChain } from './audit-chain.js';
 import type { AuditEntry, AuditRefusal } from './audit-entry.js';
 import { type CountedRefusals, RefusalFlood } from './refusal-flood.js';
@@ -143,18 +144,16 @@ export class Audit implements OnModuleInit, OnApplicationShutdown {
       text(entry.origin?.requestId),
       entry.details === undefined
         ? null
-        : JSON.stringify(entry.details).replaceAll(String.raw`\u0000`, String.raw`\ufffd`),
+        : withoutSecrets(JSON.stringify(entry.details)).replaceAll(String.raw`\u0000`, String.raw`\ufffd`),
       error === null ? null : text(error),
     ];
   }
 }
 
-/** PostgreSQL text holds no NUL; what a stranger sends may. */
+/** PostgreSQL text holds no NUL; what a stranger sends may, and a secret in a place where it does not belong. */
 function text(value: string | undefined): string | null {
   if (value === undefined) return null;
-  return (value.length > maxTextLength ? value.slice(0, maxTextLength) : value)
-    .replaceAll('\0', '\ufffd')
-    .toWellFormed();
+  return withoutSecrets(value).slice(0, maxTextLength).replaceAll('\0', '\ufffd').toWellFormed();
 }
 
 function columns(rows: readonly Row[]): unknown[] {

@@ -51,9 +51,11 @@ describe('RFC 6749 Appendix B form parsing', () => {
   );
 
   it.each(['%C0%80', '%E0%80%80', '%F0%80%80%80', '%ED%A0%80', '%F4%90%80%80', '%80', '%C3', '%C3%28', '%FF'])(
-    'T-13, D9: refuses %s, which is no UTF-8',
+    'T-13, D9: refuses %s, which is no UTF-8; in a scope it is a character that no scope holds',
     (value) => {
-      expect(() => parse(`scope=${value}`)).toThrow(INVALID);
+      expect(() => parse(`resource=${value}`)).toThrow(INVALID);
+      expect(() => parse(`${value}=read`)).toThrow(INVALID);
+      expect(parse(`scope=read:a${value}`)).toEqual([['scope', ['\ufffd']]]);
     },
   );
 

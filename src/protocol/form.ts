@@ -9,7 +9,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * Parses an `application/x-www-form-urlencoded` body (RFC 6749 Appendix B) strictly: UTF-8 throughout (overlong forms
- * refused), no broken percent-escapes, at most 100 parameters. The caller caps the size.
+ * refused), no broken percent-escapes but in `scope`, at most 100 parameters. The caller caps the size.
  *
  * @throws OAuthError `invalid_request`
  */
@@ -28,7 +28,7 @@ export function parseForm(body: Uint8Array): Form {
     if (equals < start) equals = nextEquals(text, start);
     const nameEnd = equals < end ? equals : end;
     const name = component(text, start, nameEnd, encoded);
-    const value = nameEnd === end ? '' : component(text, nameEnd + 1, end, encoded);
+    const value = nameEnd === end ? '' : valueOf(name, text, nameEnd + 1, end, encoded);
     const values = form.get(name);
     if (values === undefined) form.set(name, [value]);
     else values.push(value);
@@ -55,6 +55,12 @@ function component(text: string, from: number, to: number, encoded: boolean): st
   const decoded = decodeFormComponent(raw);
   if (decoded === null) throw invalidRequest('the form has a broken percent-escape');
   return decoded;
+}
+
+/** A scope that cannot be decoded is a malformed scope, as any other character is that no scope holds (security.md T-13). */
+function valueOf(name: string, text: string, from: number, to: number, encoded: boolean): string {
+  if (name !== 'scope' || !encoded) return component(text, from, to, encoded);
+  return decodeFormComponent(text.slice(from, to)) ?? '\ufffd';
 }
 
 /**
@@ -103,7 +109,10 @@ export function singleParameter(form: Form, name: string): string | undefined {
   return value === '' ? undefined : value;
 }
 
-/** The refusal of a repeated parameter (RFC 6749 §3.2). */
+const parameterName = /^[a-z_]{1,32}$/;
+
+/** The refusal of a repeated parameter (RFC 6749 §3.2); it is named if its name looks like one. */
 export function repeated(name: string): Error {
-  return invalidRequest(`the parameter ${name} must not be repeated`);
+  const named = parameterName.test(name) ? `the parameter ${name}` : 'a parameter';
+  return invalidRequest(`${named} must not be repeated`);
 }

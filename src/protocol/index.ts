@@ -32,7 +32,7 @@ export {
   type ClientAssertionFault,
 } from './oauth/client-assertion.js';
 export { type ClientAssertionKey, isSignedByAny, readClientAssertionKey } from './oauth/client-assertion-key.js';
-export { type ClientCredentials, readClientCredentials } from './oauth/client-authentication.js';
+export { type ClientCredentials, otherClient, readClientCredentials } from './oauth/client-authentication.js';
 export { type CheckedDpopProof, checkDpopProof, dpopSigningAlgorithms } from './oauth/dpop-proof.js';
 export {
   invalidClient,
@@ -91,3 +91,4 @@ export { type CertificateContent, extensionId, readCertificate } from './x509/ce
 export { DerFault } from './x509/der.js';
 export { type DistinguishedName, isSameName, parseDistinguishedName } from './x509/distinguished-name.js';
 export { timeOfUuidV7, uuidV7 } from './uuid-v7.js';
+export { withoutSecrets } from './secret-shapes.js';

@@ -15,6 +15,7 @@ import {
   isFormMediaType,
   OAuthError,
   parseForm,
+  otherClient,
   readClientCredentials,
   temporarilyUnavailable,
 } from '../protocol/index.js';
@@ -98,7 +99,9 @@ export class ClientRequests {
       // RFC 6749 §1.6, §3.2: credentials must not come over plain HTTP, as a trusted proxy would tell.
       if (this.demandsHttps && !wire.secure) throw invalidRequest('this endpoint takes requests over TLS only');
       const form = parseForm(wire.body instanceof Uint8Array ? wire.body : new Uint8Array());
-      claimed = form.get('client_id')?.[0];
+      // Whoever authenticates otherwise is not who the form says.
+      const byForm = wire.headers.authorization === undefined && !form.has('client_assertion');
+      claimed = byForm ? form.get('client_id')?.[0] : undefined;
       const credentials = readClientCredentials(wire.headers.authorization, form);
       claimed = credentials.clientId;
       const certificate = this.certificates.of(wire);
@@ -149,6 +152,7 @@ export class ClientRequests {
         const outcome = authenticated instanceof Promise ? await authenticated : authenticated;
         const { client, scopes, fresh } = known;
         if (outcome.fault !== undefined || client === undefined) throw invalidClient(outcome.fault ?? 'unknown_client');
+        if ('namesOther' in request.credentials) throw otherClient();
         if (outcome.once !== undefined && !spent) {
           spent = await this.singleUse.use(outcome.once);
           if (!spent) throw invalidClient('assertion_replayed');

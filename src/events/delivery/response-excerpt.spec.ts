@@ -21,6 +21,11 @@ describe('the excerpt of a response', () => {
     expect(responseExcerpt(Buffer.from(sent))).toBe(kept);
   });
 
+  it('does not hold the token that the receiver was sent and echoes', () => {
+    const echo = '{"authorization":"Bearer eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJiaWxsaW5nIn0.c2lnbmF0dXJl"}';
+    expect(responseExcerpt(Buffer.from(echo))).toBe('{"authorization":"Bearer [jwt]"}');
+  });
+
   it('has at most 1 KiB, of whole characters', () => {
     expect(responseExcerpt(Buffer.alloc(5_000, 'a'))).toHaveLength(1_024);
     const junk = responseExcerpt(Buffer.alloc(1_024, 0xff)) ?? '';

@@ -1,3 +1,5 @@
+import { withoutSecrets } from '../../protocol/index.js';
+
 /** Bytes of a response that are kept, in UTF-8. */
 export const excerptBytes = 1_024;
 
@@ -6,7 +8,8 @@ const unprintable = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu;
 
 /**
  * The beginning of a response as it may be stored and shown: text of 1 KiB at most, in which whatever is no character, or acts on
- * a terminal or a reader instead of being read, is U+FFFD. `null` when there is nothing.
+ * a terminal or a reader instead of being read, is U+FFFD. A token that the receiver echoes is not kept. `null` when there is
+ * nothing.
  */
 export function responseExcerpt(body: Uint8Array): string | null {
   if (body.length === 0) return null;
@@ -14,7 +17,7 @@ export function responseExcerpt(body: Uint8Array): string | null {
     .decode(body)
     .replaceAll('\r\n', '\n')
     .replaceAll(unprintable, (character) => (character === '\n' || character === '\t' ? character : '\u{FFFD}'));
-  return cut(text);
+  return cut(withoutSecrets(text));
 }
 
 function cut(text: string): string {

@@ -4,15 +4,21 @@ import { invalidClient, invalidRequest } from './error.js';
 
 /** What a client proves itself with (RFC 6749 §2.3). Not yet believed: `clients/` checks it. */
 export type ClientCredentials =
-  | {
+  | ({
       readonly method: 'client_secret_basic' | 'client_secret_post';
       readonly clientId: string;
       readonly clientSecret: string;
-    }
+    } & Stated)
   /** `clientId`: the `sub` of the assertion (RFC 7523 §3). */
-  | { readonly method: 'client_assertion'; readonly clientId: string; readonly assertion: ClientAssertion }
+  | ({ readonly method: 'client_assertion'; readonly clientId: string; readonly assertion: ClientAssertion } & Stated)
   /** A `client_id` alone: the certificate of the connection must speak for it (RFC 8705 §2). */
   | { readonly method: 'tls_client'; readonly clientId: string };
+
+/** What the form says beside the credentials. */
+interface Stated {
+  /** It names another client: whoever proves to be this one is refused nevertheless ({@link otherClient}). */
+  readonly namesOther?: true;
+}
 
 const JWT_BEARER_ASSERTION = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const MAX_CLIENT_ID_LENGTH = 256;
@@ -23,9 +29,9 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  * (RFC 7521 §4.2), or `client_id` alone beside a certificate (RFC 8705 §2).
  *
  * @param authorization value of the `Authorization` header, if there was one
- * @throws OAuthError `invalid_request` for two ways at once, a `client_id` that contradicts the header or the assertion, a
- *   repeated parameter, or an assertion without its type (RFC 6749 §2.3, RFC 7521 §4.2); else `invalid_client`, with the
- *   reason `no_credentials`, `unsupported_scheme`, `malformed_credentials`, or that of a malformed assertion
+ * @throws OAuthError `invalid_request` for two ways at once, a repeated parameter, or an assertion without its type (RFC 6749
+ *   §2.3, RFC 7521 §4.2); else `invalid_client`, with the reason `no_credentials`, `unsupported_scheme`,
+ *   `malformed_credentials`, or that of a malformed assertion
  */
 export function readClientCredentials(authorization: string | undefined, form: Form): ClientCredentials {
   const hasSecret = form.has('client_secret');
@@ -41,6 +47,16 @@ export function readClientCredentials(authorization: string | undefined, form: F
     return readAssertion(form);
   }
   return readPost(form);
+}
+
+/** RFC 7521 §4.2, security.md J-11: a `client_id` beside the credentials must be that of the client which they are of. */
+export function otherClient(): Error {
+  return invalidRequest('the parameter client_id is not the authenticated client');
+}
+
+function stated(credentials: ClientCredentials, bodyClientId: string | undefined): ClientCredentials {
+  const agrees = bodyClientId === undefined || bodyClientId === credentials.clientId;
+  return agrees || credentials.method === 'tls_client' ? credentials : { ...credentials, namesOther: true };
 }
 
 function twoWays(): Error {
@@ -65,10 +81,7 @@ function readBasic(encoded: string, bodyClientId: string | undefined): ClientCre
   if (clientId === null || clientSecret === null || clientSecret === '' || !isClientIdShaped(clientId)) {
     throw invalidClient('malformed_credentials');
   }
-  if (bodyClientId !== undefined && bodyClientId !== clientId) {
-    throw invalidRequest('the parameter client_id is not the authenticated client');
-  }
-  return { method: 'client_secret_basic', clientId, clientSecret };
+  return stated({ method: 'client_secret_basic', clientId, clientSecret }, bodyClientId);
 }
 
 function decodeBase64(encoded: string): string {
@@ -136,10 +149,7 @@ function readAssertion(form: Form): ClientCredentials {
   if (typeof assertion === 'string') throw invalidClient(assertion);
   const { clientId } = assertion;
   if (!isClientIdShaped(clientId)) throw invalidClient('malformed_credentials');
-  if (bodyClientId !== undefined && bodyClientId !== clientId) {
-    throw invalidRequest('the parameter client_id is not the client of the assertion');
-  }
-  return { method: 'client_assertion', clientId, assertion };
+  return stated({ method: 'client_assertion', clientId, assertion }, bodyClientId);
 }
 
 function readPost(form: Form): ClientCredentials {

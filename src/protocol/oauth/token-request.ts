@@ -13,30 +13,16 @@ export interface TokenRequest {
   readonly refreshToken?: string;
 }
 
-/** Parameters that must not be repeated (RFC 6749 §3.2), those that no grant reads yet included. */
-const SINGLE: ReadonlySet<string> = new Set([
-  'grant_type',
-  'scope',
-  'client_id',
-  'client_secret',
-  'client_assertion',
-  'client_assertion_type',
-  'refresh_token',
-  'assertion',
-  'subject_token',
-  'subject_token_type',
-  'actor_token',
-  'actor_token_type',
-  'requested_token_type',
-]);
+/** Parameters that may be repeated (RFC 8707 §2, RFC 8693 §2.1); no other may, known or not (RFC 6749 §3.2). */
+const REPEATABLE: ReadonlySet<string> = new Set(['resource', 'audience']);
 
 /**
  * Reads a token request (RFC 6749 §4.4.2). Unknown parameters are ignored (RFC 6749 §3.2).
  *
- * @throws OAuthError `invalid_request` if `grant_type` is missing or a known parameter is repeated (security.md T-05)
+ * @throws OAuthError `invalid_request` if `grant_type` is missing or a parameter is repeated (security.md T-05)
  */
 export function readTokenRequest(form: Form): TokenRequest {
-  for (const [name, values] of form) if (values.length > 1 && SINGLE.has(name)) throw repeated(name);
+  for (const [name, values] of form) if (values.length > 1 && !REPEATABLE.has(name)) throw repeated(name);
   const grantType = singleParameter(form, 'grant_type');
   if (grantType === undefined) throw invalidRequest('the parameter grant_type is missing');
   const refreshToken = singleParameter(form, 'refresh_token');
