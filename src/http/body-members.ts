@@ -34,3 +34,6 @@ export function Untouched(): PropertyDecorator {
 export function isSent(_: object, value: unknown): boolean {
   return value !== undefined;
 }
+
+/** The body of a request that says nothing beyond its URL: none, or an object without members. */
+export class NoMembersBody {}

@@ -1,5 +1,5 @@
 export { AllowedMethods } from './allowed-methods.js';
-export { all, Integer, isSent, Name, noControlCharacters, Untouched } from './body-members.js';
+export { all, Integer, isSent, Name, noControlCharacters, NoMembersBody, Untouched } from './body-members.js';
 export { type BodyDeclaration, bodyDeclaration, bodyOf } from './body.pipe.js';
 export { failsAsOAuth } from './error-response.js';
 export { ErrorFilter } from './error.filter.js';

@@ -20,7 +20,7 @@ const silentAfterMs = minute;
 const measuredForMs = 10 * minute;
 
 /** A key that began to sign by hand is not replaced by hand for this long: twenty requests at once are one rotation. */
-const settleMs = 10_000;
+const settleMs = 2_000;
 
 /** Most keys in the JWKS (security.md K-21). */
 const maxPublished = 4;

@@ -54,14 +54,14 @@ export class TokenListing {
 
 function readFilter(query: Query): TokenFilter {
   const clientId = queryParameter(query, 'client_id');
-  if (clientId !== undefined && clientId.length > maxClientIdLength) {
-    throw badRequest([{ pointer: '/client_id', detail: `must be at most ${maxClientIdLength} characters` }]);
+  if (clientId === '' || (clientId !== undefined && clientId.length > maxClientIdLength)) {
+    throw badRequest([{ pointer: '/client_id', detail: `must be 1 to ${maxClientIdLength} characters` }]);
   }
   const status = queryParameter(query, 'status');
   if (status !== undefined && !isState(status)) {
     throw badRequest([{ pointer: '/status', detail: 'must be active, revoked or expired' }]);
   }
-  return { clientId: clientId === '' ? undefined : clientId, status };
+  return { clientId, status };
 }
 
 function isState(text: string): text is TokenState {

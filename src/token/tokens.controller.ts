@@ -1,6 +1,6 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query as QueryOf } from '@nestjs/common';
 import { Audited, type Caller, CurrentCaller, RequireScope } from '../access/index.js';
-import { bodyOf, type Page, type Query } from '../http/index.js';
+import { bodyOf, NoMembersBody, type Page, type Query } from '../http/index.js';
 import { Documented } from '../openapi/index.js';
 import { TokenAdministration } from './token-administration.service.js';
 import { TokenListing, type TokenAnswer } from './token-listing.service.js';
@@ -29,7 +29,7 @@ export class TokensController {
   revoke(
     @CurrentCaller() caller: Caller,
     @Param('jti') jti: string,
-    @Body(bodyOf(RevokeTokenBody)) { reason }: RevokeTokenBody,
+    @Body(bodyOf(RevokeTokenBody, { optional: true })) { reason }: RevokeTokenBody,
   ): Promise<void> {
     return this.administration.revoke(caller, jti, reason ?? undefined);
   }
@@ -39,6 +39,7 @@ export class TokensController {
   @Audited('token.revoked')
   @Documented(revokeTokensOfClient)
   async revokeAll(
+    @Body(bodyOf(NoMembersBody, { optional: true })) _: NoMembersBody,
     @CurrentCaller() caller: Caller,
     @Param('client_id') clientId: string,
   ): Promise<{ readonly revoked: number }> {

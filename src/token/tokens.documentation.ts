@@ -64,6 +64,7 @@ export const revokeTokensOfClient: Documentation = {
   tag,
   summary: 'Revoke all tokens of a client',
   pathParameters: { client_id: clientId },
+  body: { members: {}, example: {} },
   answers: {
     200: {
       description: 'How many there were.',

@@ -145,6 +145,21 @@ describe('POST /admin/oauth/tokens/{jti}/revoke', () => {
     expect(await response.text()).toContain('/why');
   });
 
+  it('takes nothing but what it knows where there is nothing to say', async () => {
+    const client = await newClient();
+    const path = `${clientsPath}/${client.client_id}/revoke-tokens`;
+    const token = await server.tokenOf(client);
+    const response = await server.asAdmin('POST', path, { foo: 1 });
+    await expectProblem(response.clone(), 400);
+    expect(await response.text()).toContain('/foo');
+    expect(await isActive(token)).toBe(true);
+    expect((await server.asAdmin('POST', path, {})).status).toBe(200);
+    expect(await isActive(token)).toBe(false);
+    const last = await server.tokenOf(client);
+    expect((await server.asAdmin('POST', `${tokensPath}/${jtiOf(last)}/revoke`)).status).toBe(204);
+    expect(await isActive(last)).toBe(false);
+  });
+
   it('D8: a weaker administrator cannot end the token of a stronger client', async () => {
     const ado = await server.createClient({ client_name: 'ADO', scope: 'admin:oauth' });
     const headers = { authorization: `Bearer ${await server.tokenOf(ado)}`, 'content-type': 'application/json' };
