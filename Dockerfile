@@ -7,7 +7,7 @@ RUN npm ci
 COPY nest-cli.json tsconfig.json tsconfig.build.json ./
 COPY src ./src
 COPY migrations ./migrations
-RUN npm run build
+RUN npm run build:server
 
 # Run: what the server needs, as an ordinary user who can write nothing but its data.
 FROM node:24-bookworm-slim

@@ -1,158 +1,101 @@
-// Builds the package: one module for each entry, without comments and blanks, and its declarations with their comments.
+// Builds the package: minified scripts, and declarations with their comments, both with what entries share in chunks.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, extname, join, parse } from 'node:path';
 import { minify } from '@swc/core';
+import { format } from 'prettier';
+import { rollup } from 'rollup';
+import { dts } from 'rollup-plugin-dts';
 
 const sdk = import.meta.dirname;
 const dist = join(sdk, 'dist');
-const compiled = mkdtempSync(join(tmpdir(), 'signet-sdk-'));
-const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-
-/** Properties that no user, no standard and no other entry knows. */
-const inside = [
-  ...['lastFailure', 'notBefore', 'usedUntil', 'endsAt', 'expiresIn', 'renewal', 'hasNewNonce', 'isOwn', 'openUntil'],
-  ...[
-    'freshUntil',
-    'fetchedAt',
-    'positiveMs',
-    'maxStaleMs',
-    'maxAgeMs',
-    'deleteWhere',
-    'forgetAll',
-    'held',
-    'probing',
-    'generation',
-    'verdict',
-    'verified',
-  ],
-];
-
-const importOrExport = /^(import|export) (?:type )?\{([^}]*)\} from '([^']+)';\n/gm;
-/** What the first comment of an entry says is in the README. */
-const fileComment = /^\/\*\* .* \*\/\n(?=import |export (?:type )?\{)/;
-const sideImport = /^import '[^']+';\n|^import .* from 'reflect-metadata';\n/gm;
-
-function compile(...options) {
-  const all = ['-p', join(sdk, 'tsconfig.build.json'), '--outDir', compiled, ...options];
-  execFileSync(process.execPath, [compiler, ...all], { stdio: 'inherit' });
-}
-
-const namesOf = (list) =>
-  list.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim().replace(/^type /, '')]));
-
-/** A module of the compiler's: what it takes from where, what it passes on, and the rest of it. */
-function moduleOf(file) {
-  const text = readFileSync(file, 'utf8').replaceAll(sideImport, '').replace(fileComment, '');
-  const uses = [...text.matchAll(importOrExport)].map(([, kind, list, from]) => ({ kind, names: namesOf(list), from }));
-  return { uses, body: text.replaceAll(importOrExport, '').replaceAll(/^export \{\};\n/gm, '') };
-}
-
-/** All files of one entry, those that others need first; what it takes from other entries and packages; what it exports. */
-function gather(entry, extension, wanted = []) {
-  const folder = dirname(entry);
-  const seen = new Map();
-  const foreign = new Map();
-  const exported = new Set();
-  const visit = (file) => {
-    if (seen.has(file)) return;
-    seen.set(file, undefined);
-    const { uses, body } = moduleOf(file);
-    for (const { kind, names, from } of uses) {
-      const target = from.startsWith('.') ? resolve(dirname(file), from.replace(/\.js$/, extension)) : undefined;
-      if (target !== undefined && dirname(target) === folder) visit(target);
-      else {
-        const path = target === undefined ? from : `../${dirname(from).split('/').at(-1)}/index.js`;
-        foreign.set(path, new Set([...(foreign.get(path) ?? []), ...names]));
-      }
-      if (kind === 'export') for (const name of names) exported.add(name);
-    }
-    seen.delete(file);
-    seen.set(file, body);
-  };
-  visit(entry);
-  for (const file of wanted) visit(file);
-  // The entry says by declaration what it exports of its own.
-  for (const [, name] of seen.get(entry).matchAll(/^export (?:declare )?(?:abstract )?(?:async )?\w+ (\w+)/gm)) {
-    exported.add(name);
-  }
-  return { bodies: [...seen.values()], foreign, exported };
-}
-
-const importsOf = (foreign) =>
-  [...foreign].map(([from, names]) => `import { ${[...names].join(', ')} } from '${from}';\n`).join('');
-
-/** One script of them. */
-function script({ bodies, foreign, exported }) {
-  const all = bodies.map((body) => body.replaceAll(/^export /gm, '')).join('');
-  return `${importsOf(foreign)}${all}export { ${[...exported].join(', ')} };\n`;
-}
-
-/** One declaration file of them, which exports what it says and nothing else. */
-function declarations({ bodies, foreign, exported }) {
-  const marked = bodies
-    .join('')
-    .replaceAll(
-      /^(?:export )?(?:declare )?((?:abstract )?(?:class|const|function|interface|type) (\w+))/gm,
-      (_, text, name) => (exported.has(name) ? `export ${text}` : `declare ${text}`),
-    );
-  return `${importsOf(foreign)}${marked}export {};\n`;
-}
-
-/** Declarations indented by tabs, with comments that begin at once, and without modifiers that bind nobody but this package. */
-function slim(text) {
-  return text
-    .replace(/^( {4})+/gm, (blanks) => '\t'.repeat(blanks.length / 4))
-    .replace(/\/\*\*\n\t* \* /g, '/** ')
-    .replace(/\n\t* \*\/$/gm, ' */')
-    .replace(/^\t* \* ?/gm, '')
-    .replace(
-      /^(\t+)readonly (?!name|clientId: string;\n\treadonly subject|subject|scope: readonly|jti|issuedAt|expiresAt|kid|claims)/gm,
-      '$1',
-    );
-}
-
-compile('--declaration', 'false');
-compile('--emitDeclarationOnly');
-
 const { exports } = JSON.parse(readFileSync(join(sdk, 'package.json'), 'utf8'));
-const names = Object.values(exports).flatMap((path) => /^\.\/dist\/(\w[\w-]*)\/index\.js$/.exec(path)?.[1] ?? []);
-/** What others want of an entry beside what it says. */
-const wanted = new Map(names.map((name) => [name, new Set()]));
-for (const file of readdirSync(compiled, { recursive: true }).filter((path) => path.endsWith('.js'))) {
-  for (const { from } of moduleOf(join(compiled, file)).uses) {
-    const [, name] = /^\.\.\/([\w-]+)\/\w/.exec(from) ?? [];
-    wanted.get(name)?.add(resolve(compiled, dirname(file), from));
-  }
-}
-const scripts = new Map(
-  names.map((name) => [name, gather(join(compiled, name, 'index.js'), '.js', [...wanted.get(name)])]),
-);
-// What an entry needs of another one is exported there, undeclared where it is nobody else's affair.
-for (const { foreign } of scripts.values()) {
-  for (const [from, needed] of foreign) {
-    const of = scripts.get(/^\.\.\/([\w-]+)\/index\.js$/.exec(from)?.[1]);
-    for (const name of of === undefined ? [] : needed) of.exported.add(name);
-  }
-}
-for (const [name, files] of scripts) {
-  mkdirSync(join(dist, name), { recursive: true });
-  const clock = 'const monotonic = () => performance.now();\n';
-  const { code } = await minify(clock + script(files).replaceAll('performance.now()', 'monotonic()'), {
-    module: true,
-    compress: { passes: 3, ecma: 2022 },
-    mangle: { toplevel: true, props: { regex: `^(?:${inside.join('|')})$` } },
+const entries = Object.keys(exports).flatMap((path) => (path.endsWith('.json') ? [] : [path.slice('./'.length)]));
+
+const minified = {
+  name: 'minified',
+  renderChunk: (code) =>
+    minify(code, {
+      module: true,
+      // Unsafe for functions that somebody would call with `new`: here that are classes.
+      compress: { passes: 3, ecma: 2022, unsafe_arrows: true },
+      mangle: { toplevel: true },
+    }),
+};
+const formatted = {
+  name: 'formatted',
+  renderChunk: (code) =>
+    format(inlined(code), {
+      parser: 'typescript',
+      useTabs: true,
+      printWidth: 320,
+      semi: false,
+      objectWrap: 'collapse',
+      bracketSpacing: false,
+      arrowParens: 'avoid',
+    }),
+};
+
+/** `export` before what is exported, instead of its name in a list at the end. */
+function inlined(code) {
+  const list = /^export (?:type )?\{ ([^}]*) \};$/gm;
+  const names = [...code.matchAll(list)].flatMap(([, listed]) => listed.split(', '));
+  let text = code.replace(list, '');
+  const elsewhere = names.filter((name) => {
+    const declaration = new RegExp(`^(?=(?:declare \\w+|interface|type) ${name}\\b)`, 'gm');
+    const exported = text.replace(declaration, 'export ');
+    const isElsewhere = exported === text;
+    text = exported;
+    return isElsewhere;
   });
-  writeFileSync(join(dist, name, 'index.js'), `${code}\n`);
-  const declared = declarations(gather(join(compiled, name, 'index.d.ts'), '.d.ts'));
-  writeFileSync(join(dist, name, 'index.d.ts'), slim(declared));
+  // Without any list, TypeScript takes every declaration for exported.
+  const needsList = elsewhere.length > 0 || /^(?:declare|interface|type) /m.test(text);
+  return needsList ? `${text}\nexport { ${elsewhere.join(', ')} };\n` : text;
 }
-rmSync(compiled, { recursive: true });
-// Only what is of an older build goes: another build at the same time, or a program that loads it, finds its files.
-const ours = new Set(names.flatMap((name) => ['index.js', 'index.d.ts'].map((file) => join(dist, name, file))));
-for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
-  const file = join(entry.parentPath, entry.name);
-  if (entry.isFile() && !ours.has(file)) rmSync(file, { force: true });
+
+/** The files made of what was compiled, by their path. */
+async function bundled(compiled, extension, ...plugins) {
+  const bundle = await rollup({
+    input: Object.fromEntries(entries.map((name) => [name, join(compiled, name, `index${extension}`)])),
+    external: /^[^./]/,
+    plugins,
+    treeshake: { moduleSideEffects: 'no-external' },
+  });
+  const { output } = await bundle.generate({
+    entryFileNames: `[name]/index${extension}`,
+    chunkFileNames: ({ name }) => `shared/${parse(name).name}${extension}`,
+    minifyInternalExports: extension === '.js',
+    hoistTransitiveImports: false,
+  });
+  await bundle.close();
+  return output.map(({ fileName, code }) => [join(dist, fileName), code]);
+}
+
+const compiled = mkdtempSync(join(tmpdir(), 'signet-sdk-'));
+try {
+  const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+  const options = ['-p', join(sdk, 'tsconfig.build.json'), '--outDir', compiled];
+  execFileSync(process.execPath, [compiler, ...options], { stdio: 'inherit' });
+  const files = new Map([
+    ...(await bundled(compiled, '.js', minified)),
+    ...(await bundled(compiled, '.d.ts', dts(), formatted)),
+    // sdk/.npmignore is a link to this one: without a build `npm pack` finds nothing there and fails, rather than pack nothing.
+    [join(dist, '.npmignore'), ''],
+  ]);
+  // Another build at the same time, or a program that loads one, finds whole files.
+  for (const [file, code] of files) {
+    mkdirSync(dirname(file), { recursive: true });
+    const written = `${file}.${process.pid}`;
+    writeFileSync(written, code);
+    renameSync(written, file);
+  }
+  for (const path of readdirSync(dist, { recursive: true })) {
+    const file = join(dist, path);
+    const isOfOlderBuild = ['.js', '.ts'].includes(extname(file)) && !files.has(file);
+    if (isOfOlderBuild) rmSync(file, { force: true });
+  }
+} finally {
+  rmSync(compiled, { recursive: true });
 }

@@ -1,4 +1,5 @@
 import {
+  cacheMetrics,
   createSyncedCache,
   invalidateOnChange,
   invalidateQueriesOnChange,
@@ -118,6 +119,19 @@ describe('createSyncedCache', () => {
     for (let at = 0; at < 100; at += 1) await cache.get(`key-${at}`);
     expect(cache.statistics().size).toBe(10);
     expect(cache.prometheus('orders')).toContain('signet_cache_misses_total{cache="orders"} 100\n');
+  });
+
+  it('shows the numbers of several caches, each metric declared once', async () => {
+    const [orders, rates] = [createSyncedCache({ load: source().load }), createSyncedCache({ load: source().load })];
+    await orders.get(key);
+    const text = cacheMetrics({ orders, 'rates "b"': rates });
+    const declared = text.split('\n').filter((line) => line.startsWith('# TYPE'));
+    expect(declared).toHaveLength(5);
+    expect(new Set(declared).size).toBe(5);
+    expect(text).toContain(
+      '# TYPE signet_cache_size gauge\nsignet_cache_size{cache="orders"} 1\nsignet_cache_size{cache="rates \\"b\\""} 0\n',
+    );
+    expect(orders.prometheus('orders')).toBe(cacheMetrics({ orders }));
   });
 
   it('tells the queries of a front end', async () => {

@@ -1,8 +1,9 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { exportJWK, generateKeyPair } from 'jose';
+import { type CryptoKey, exportJWK, generateKeyPair, type JWK } from 'jose';
 import { CircuitOpenError, createServiceFetch, TokenManager, TokenRequestError } from '../../sdk/src/client/index.js';
 import { type Credentials, startServer, type TestServer } from '../support/server.js';
 
@@ -17,6 +18,16 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 const credentials = () => ({ clientId: service.client_id, clientSecret: service.client_secret });
+
+interface Pair {
+  readonly publicKey: CryptoKey | KeyObject;
+  readonly privateKey: CryptoKey | KeyObject | JWK;
+}
+
+/** The private half as a JWK that says its kind, and not for what it is used. */
+function asJwk({ publicKey, privateKey }: { publicKey: KeyObject; privateKey: KeyObject }): Pair {
+  return { publicKey, privateKey: privateKey.export({ format: 'jwk' }) };
+}
 
 /** A `fetch` that counts the requests for tokens, and fails while `away`. */
 function observedFetch() {
@@ -117,6 +128,78 @@ describe('TokenManager', () => {
       credentials: { clientId, privateKey: { ...(await exportJWK(privateKey)), kid: 'k1', alg: 'ES256' } },
     });
     expect(await tokens.token()).toMatchObject({ type: 'Bearer', scope: 'read:profile' });
+  });
+
+  it.each<[string, string, () => Pair | Promise<Pair>]>([
+    ['an RSA key of node:crypto', 'RS256', () => generateKeyPairSync('rsa', { modulusLength: 2048 })],
+    ['a P-256 key of node:crypto', 'ES256', () => generateKeyPairSync('ec', { namedCurve: 'P-256' })],
+    ['an Ed25519 key of node:crypto', 'EdDSA', () => generateKeyPairSync('ed25519')],
+    ['a CryptoKey for RS256', 'RS256', () => generateKeyPair('RS256')],
+    ['a CryptoKey for PS256', 'PS256', () => generateKeyPair('PS256')],
+    ['a CryptoKey for ES256', 'ES256', () => generateKeyPair('ES256')],
+    ['a CryptoKey for EdDSA', 'EdDSA', () => generateKeyPair('EdDSA')],
+    ['an RSA JWK without alg', 'RS256', () => asJwk(generateKeyPairSync('rsa', { modulusLength: 2048 }))],
+    ['a P-256 JWK without alg', 'ES256', () => asJwk(generateKeyPairSync('ec', { namedCurve: 'P-256' }))],
+    ['an Ed25519 JWK without alg', 'EdDSA', () => asJwk(generateKeyPairSync('ed25519'))],
+  ])('authenticates with %s, and is not told its algorithm', async (_, alg, generate) => {
+    const { publicKey, privateKey } = await generate();
+    const { client_id: clientId } = await server.createClient({
+      client_name: 'with a key',
+      scope: 'read:profile',
+      token_endpoint_auth_method: 'private_key_jwt',
+      jwks: { keys: [{ ...(await exportJWK(publicKey)), alg }] },
+    });
+    const tokens = new TokenManager({ issuer: server.issuer, credentials: { clientId, privateKey } });
+    expect(await tokens.token()).toMatchObject({ type: 'Bearer', scope: 'read:profile' });
+  });
+
+  it('says at once that a key does not tell its algorithm, and that a secret is missing', async () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'secp256k1' });
+    const { privateKey: sha512 } = await generateKeyPair('RS512');
+    const jwk = { kty: 'EC', crv: 'secp256k1' };
+    for (const key of [privateKey, sha512, jwk]) {
+      expect(
+        () => new TokenManager({ issuer: server.issuer, credentials: { clientId: 'a', privateKey: key } }),
+      ).toThrow(
+        expect.objectContaining({ name: 'TypeError', message: expect.stringContaining('`algorithm`') as string }),
+      );
+    }
+    expect(() => new TokenManager({ issuer: server.issuer, credentials: { clientId: 'a', clientSecret: '' } })).toThrow(
+      new TypeError('the clientSecret is missing'),
+    );
+  });
+
+  it('renews as long before the end as it was told, however short the life is', async () => {
+    const brief = await server.createClient({
+      client_name: 'brief',
+      scope: 'read:profile',
+      access_token_ttl_seconds: 60,
+    });
+    const tokens = new TokenManager({
+      issuer: server.issuer,
+      credentials: { clientId: brief.client_id, clientSecret: brief.client_secret },
+      renewLeadSeconds: 59,
+    });
+    const first = await tokens.token();
+    // Half of its life would be thirty seconds.
+    const before = Date.now() + 20_000;
+    let next = first;
+    while (next.value === first.value && Date.now() < before) {
+      await sleep(50);
+      next = await tokens.token();
+    }
+    expect(next.value).not.toBe(first.value);
+  });
+
+  it('renews by the fraction what lives no longer than the lead', async () => {
+    const { seen, observed } = observedFetch();
+    const options = { issuer: server.issuer, credentials: credentials(), fetch: observed, renewLeadSeconds: 86_400 };
+    const tokens = new TokenManager({ ...options, renewAt: 0.5 });
+    const [first, again] = [await tokens.token(), await tokens.token()];
+    expect([again.value, seen.tokenRequests]).toEqual([first.value, 1]);
+    const hasty = new TokenManager({ ...options, renewAt: 0 });
+    const { value } = await hasty.token();
+    while ((await hasty.token()).value === value) await sleep(10);
   });
 
   it('reads the environment', async () => {

@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -12,23 +12,44 @@ const use = `
     typeof fastify.requireToken, typeof web.authorize));`;
 const nameOf = (entry: string) => entry.replace('-', '_');
 
+/** The variables of an `npm` that runs the tests are not those of a user's. */
+const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')));
+
 let home: string;
+let packedWithoutBuild: string[];
 let unpackedSize: number;
 
-/** Packs the SDK, and installs it into an empty project. */
+/** Packs the SDK as the README says, in a clone where nothing was built, and installs it into an empty project. */
 beforeAll(() => {
-  execFileSync(process.execPath, [join(project, 'sdk', 'build.mjs')], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const clone = mkdtempSync(join(tmpdir(), 'signet-clone-'));
   home = mkdtempSync(join(tmpdir(), 'signet-package-'));
-  const packed = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', home], {
-    cwd: join(project, 'sdk'),
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  const [pack] = JSON.parse(packed) as [{ filename: string; unpackedSize: number }];
-  ({ unpackedSize } = pack);
+  const built = [join(project, 'sdk', 'dist'), join(project, 'sdk', 'node_modules')];
+  for (const name of [
+    'package.json',
+    '.npmrc',
+    'nest-cli.json',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'migrations',
+    'src',
+    'sdk',
+  ]) {
+    const filter = (path: string) => !built.includes(path);
+    cpSync(join(project, name), join(clone, name), { recursive: true, verbatimSymlinks: true, filter });
+  }
+  symlinkSync(join(project, 'node_modules'), join(clone, 'node_modules'));
+  const pack = (command: string, cwd = clone) =>
+    spawnSync(`${command} --json --pack-destination '${home}'`, { cwd, env, shell: true, encoding: 'utf8' });
+  packedWithoutBuild = [pack('npm pack -w sdk'), pack('npm pack', join(clone, 'sdk'))].map(
+    ({ status, stderr }) => `${status === 0 ? 'packed' : 'failed'}: ${stderr}`,
+  );
+  const { stdout, stderr } = pack('npm run build >&2 && npm pack -w sdk');
+  rmSync(clone, { recursive: true });
+  const [packed] = JSON.parse(stdout || stderr) as [{ filename: string; unpackedSize: number }];
+  ({ unpackedSize } = packed);
   const installed = join(home, 'node_modules', '@signet', 'sdk');
   mkdirSync(installed, { recursive: true });
-  execFileSync('tar', ['-xzf', join(home, pack.filename), '-C', installed, '--strip-components=1']);
+  execFileSync('tar', ['-xzf', join(home, packed.filename), '-C', installed, '--strip-components=1']);
   install('jose', '@types', 'undici-types');
 });
 afterAll(() => rmSync(home, { recursive: true, force: true }));
@@ -58,6 +79,11 @@ function compile(files: Readonly<Record<string, string>>, ...options: readonly s
 }
 
 describe('the package @signet/sdk', () => {
+  it('is not packed without a build, which would be a package of nothing', () => {
+    const said = expect.stringMatching(/^failed: .*npmignore/s) as string;
+    expect(packedWithoutBuild).toEqual([said, said]);
+  });
+
   it('is small', () => {
     expect(unpackedSize).toBeLessThan(60_000);
   });
@@ -67,7 +93,8 @@ describe('the package @signet/sdk', () => {
     const cjs = entries.map((entry) => `const ${nameOf(entry)} = require('@signet/sdk/${entry}');`).join('\n');
     const all = `given${' function'.repeat(6)}\n`;
     expect([run('esm.mjs', esm + use), run('cjs.cjs', cjs + use)]).toEqual([all, all]);
-    expect(compile({ 'strict.mts': esm + use, 'strict.cts': esm + use })).toBe('');
+    const files = { 'strict.mts': esm + use, 'strict.cts': esm + use };
+    expect([compile(files), compile(files, '--module', 'node20')]).toEqual(['', '']);
   });
 
   it('has an example of everything that it exports, and all of them compile', () => {

@@ -1,6 +1,16 @@
 /** What attackers, outages and late answers do to a verifier. The server is one that answers as the test says. */
-import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTHeaderParameters, SignJWT } from 'jose';
-import { createTokenVerifier, type TokenVerifierOptions } from '../../sdk/src/resource-server/index.js';
+import {
+  CompactSign,
+  type CryptoKey,
+  decodeJwt,
+  exportJWK,
+  generateKeyPair,
+  type JWK,
+  type JWTHeaderParameters,
+  SignJWT,
+} from 'jose';
+import { createTokenVerifier, scopeCovers, type TokenVerifierOptions } from '../../sdk/src/resource-server/index.js';
+import { scopeCovers as serverScopeCovers } from '../../src/protocol/index.js';
 
 const issuer = 'https://signet.example.com';
 const audience = 'https://orders.example.com';
@@ -96,6 +106,56 @@ it.each<[string, object, Partial<JWTHeaderParameters>, (() => Key)?]>([
   ['a client that is no text', { client_id: ['caller'] }, {}],
 ])('refuses a token with %s', async (_, claims, header, key = () => one) => {
   await expect(verifierOf().verify(await tokenOf(claims, header, key()))).rejects.toMatchObject(refused);
+});
+
+it.each<[string, object, Partial<JWTHeaderParameters>]>([
+  ['the token is no access token: its typ is not at+jwt', {}, { typ: 'JWT' }],
+  ['the token is not meant for this API', { aud: 'https://other.example.com' }, {}],
+  ['the token is of another issuer', { iss: 'https://other.example.com' }, {}],
+  ['the token is not good yet', { nbf: seconds(60) }, {}],
+  ['the token has expired', { exp: seconds(-60) }, {}],
+  ['the exp of the token is malformed', { exp: 'tomorrow' }, {}],
+  ['the client_id of the token is malformed', { client_id: ['caller'] }, {}],
+  ...['exp', 'iat', 'jti', 'sub', 'client_id', 'aud', 'iss'].map((claim): [string, object, object] => [
+    `the token has no ${claim}`,
+    { [claim]: undefined },
+    {},
+  ]),
+])('says what is wrong: %s', async (message, claims, header) => {
+  const { authorization } = await tokenOf();
+  const payload = decodeJwt(authorization.slice(7));
+  const text = new TextEncoder().encode(JSON.stringify({ ...payload, ...claims }));
+  const signed = new CompactSign(text).setProtectedHeader({ alg: 'RS256', typ: 'at+jwt', kid: 'one', ...header });
+  const presented = { authorization: `Bearer ${await signed.sign(one.privateKey)}` };
+  await expect(verifierOf().verify(presented)).rejects.toMatchObject({ ...refused, message });
+});
+
+it('covers scopes as the server does', () => {
+  const names = [
+    'admin:full',
+    'admin:oauth',
+    'admin:*',
+    'admin:',
+    'oauth:introspect',
+    'oauth:*',
+    'oauth:other',
+    'events:publish',
+  ];
+  const others = [
+    'manage:*',
+    'manage:',
+    'manage:orders',
+    'manage:orders:*',
+    'manage:orders:all',
+    'manages',
+    'read:profile',
+    '*',
+    ':*',
+  ];
+  const all = [...names, ...others].flatMap((held) => [...names, ...others].map((asked) => [held, asked] as const));
+  const differing = all.filter(([held, asked]) => scopeCovers(held, asked) !== serverScopeCovers(held, asked));
+  expect(differing).toEqual([]);
+  expect(scopeCovers('admin:full', 'admin:oauth')).toBe(true);
 });
 
 it('is not stopped by a key that it cannot read, and takes no symmetric one', async () => {

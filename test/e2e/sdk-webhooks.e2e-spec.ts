@@ -2,8 +2,17 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { type FastifyInstance, fastify } from 'fastify';
 import { Webhook } from 'standardwebhooks';
-import { createWebhookReceiver, nodeWebhookHandler, webWebhookHandler } from '../../sdk/src/events/index.js';
+import {
+  createWebhookReceiver,
+  fastifyWebhookHook,
+  nodeWebhookHandler,
+  webWebhookHandler,
+} from '../../sdk/src/events/index.js';
 
 const secret = `whsec_${randomBytes(32).toString('base64')}`;
 const other = `whsec_${randomBytes(32).toString('base64')}`;
@@ -111,6 +120,17 @@ describe('E-09: a receiver', () => {
     expect(() => createWebhookReceiver({ secrets: [] })).toThrow('no signing secret');
     expect(() => createWebhookReceiver({ secrets: ['whsec_c2hvcnQ='] })).toThrow('24 to 64 bytes');
   });
+
+  it('says which secret is missing, such as one of a variable that is not set', () => {
+    const { SIGNET_TEST_UNSET: unset } = process.env;
+    for (const [secrets, missing] of [
+      [[unset], 'secrets[0] is missing'],
+      [[secret, unset], 'secrets[1] is missing'],
+      [[''], 'secrets[0] is missing'],
+    ] as const) {
+      expect(() => createWebhookReceiver({ secrets })).toThrow(new TypeError(missing));
+    }
+  });
 });
 
 it('answers over HTTP: 204, 401, and 500 for what was not worked on', async () => {
@@ -199,4 +219,37 @@ describe('a handler for HTTP', () => {
     listening.closeAllConnections();
     await new Promise((resolve) => listening.close(resolve));
   });
+});
+
+/** Each has `POST /hooks` of one receiver; the type is one that the framework would parse. */
+const frameworks = {
+  fastify: async (hook: ReturnType<typeof fastifyWebhookHook>) => {
+    const app = fastify();
+    app.post('/hooks', { onRequest: hook }, () => 'never');
+    return { url: await app.listen({ port: 0, host: '127.0.0.1' }), close: () => app.close() };
+  },
+  nestjs: async (hook: ReturnType<typeof fastifyWebhookHook>) => {
+    class HooksModule {}
+    Module({})(HooksModule);
+    const app = await NestFactory.create<NestFastifyApplication>(HooksModule, new FastifyAdapter(), { logger: false });
+    const instance: FastifyInstance = app.getHttpAdapter().getInstance();
+    instance.post('/hooks', { onRequest: hook }, () => 'never');
+    await app.listen(0, '127.0.0.1');
+    return { url: await app.getUrl(), close: () => app.close() };
+  },
+};
+
+it.each(Object.keys(frameworks) as (keyof typeof frameworks)[])('takes deliveries on %s', async (framework) => {
+  const seen: string[] = [];
+  const handlers = { '*': ({ type }: { type: string }) => void seen.push(type) };
+  const api = await frameworks[framework](fastifyWebhookHook(createWebhookReceiver({ secrets: [secret], handlers })));
+  const post = async (headers: Record<string, string>) => {
+    const init = { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body };
+    return (await fetch(`${api.url}/hooks`, init)).status;
+  };
+  expect([await post(delivery()), await post({}), await post(delivery('msg_2', new Date(), other))]).toEqual([
+    204, 401, 401,
+  ]);
+  expect(seen).toEqual(['order.created']);
+  await api.close();
 });

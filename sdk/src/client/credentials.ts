@@ -3,14 +3,14 @@ import { type CryptoKey, importJWK, type JWK, SignJWT } from 'jose';
 
 /** How the service proves itself: with a secret (`client_secret_basic`), or with a key (`private_key_jwt`, RFC 7523 §2.2). */
 export type ServiceCredentials =
-  | { readonly clientId: string; readonly clientSecret: string }
+  | { clientId: string; clientSecret: string }
   | {
-      readonly clientId: string;
-      readonly privateKey: CryptoKey | KeyObject | JWK;
+      clientId: string;
+      privateKey: CryptoKey | KeyObject | JWK;
       /** `kid` of the registered key; that of a JWK unless given. */
-      readonly keyId?: string;
-      /** `RS256`, `PS256`, `ES256` or `EdDSA`; that of a JWK unless given. */
-      readonly algorithm?: string;
+      keyId?: string;
+      /** `RS256`, `PS256`, `ES256` or `EdDSA`; that of the key unless given, `RS256` for an RSA key that does not say. */
+      algorithm?: string;
     };
 
 /** What goes into a request of an authenticated client. @internal */
@@ -23,45 +23,73 @@ export interface Authentication {
 const assertionSeconds = 60;
 
 /**
- * Makes the authentication of one request; an assertion is good for one use.
+ * How requests are authenticated; each one anew, since an assertion is good for one use.
  *
  * @param issuer the only audience of an assertion
+ * @throws TypeError that says what is missing
  *
  * @internal
  */
-export async function authenticate(credentials: ServiceCredentials, issuer: string): Promise<Authentication> {
-  if ('clientSecret' in credentials) {
-    const pair = `${formEncoded(credentials.clientId)}:${formEncoded(credentials.clientSecret)}`;
-    return { headers: { authorization: `Basic ${Buffer.from(pair).toString('base64')}` }, parameters: {} };
+export function authenticator(credentials: ServiceCredentials, issuer: string): () => Promise<Authentication> {
+  const { clientId } = credentials;
+  if ('privateKey' in credentials) {
+    const assertion = assertions(credentials, issuer);
+    return async () => ({
+      headers: {},
+      parameters: {
+        client_id: clientId,
+        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+        client_assertion: await assertion(),
+      },
+    });
   }
-  return {
-    headers: {},
-    parameters: {
-      client_id: credentials.clientId,
-      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-      client_assertion: await assertionOf(credentials, issuer),
-    },
-  };
+  if (!credentials.clientSecret) throw new TypeError('the clientSecret is missing');
+  const pair = `${formEncoded(clientId)}:${formEncoded(credentials.clientSecret)}`;
+  const headers = { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
+  return async () => ({ headers, parameters: {} });
 }
 
-async function assertionOf(
-  { clientId, privateKey, keyId, algorithm }: Extract<ServiceCredentials, { privateKey: unknown }>,
-  issuer: string,
-): Promise<string> {
+type KeyCredentials = Extract<ServiceCredentials, { privateKey: unknown }>;
+
+function assertions({ clientId, privateKey, keyId, algorithm }: KeyCredentials, issuer: string) {
   const isJwk = !('type' in privateKey);
   const kid = keyId ?? (isJwk ? privateKey.kid : undefined);
-  const alg = algorithm ?? (isJwk ? privateKey.alg : undefined);
-  if (alg === undefined) throw new TypeError('a private key needs an algorithm');
-  const key = isJwk ? await importJWK(privateKey, alg) : privateKey;
-  return new SignJWT()
-    .setProtectedHeader({ alg, ...(kid === undefined ? {} : { kid }) })
-    .setIssuer(clientId)
-    .setSubject(clientId)
-    .setAudience(issuer)
-    .setJti(crypto.randomUUID())
-    .setIssuedAt()
-    .setExpirationTime(`${assertionSeconds}s`)
-    .sign(key);
+  const alg = algorithm ?? algorithmOf(privateKey);
+  if (alg === undefined) throw new TypeError('the privateKey does not tell its algorithm: say it in `algorithm`');
+  return async (): Promise<string> =>
+    new SignJWT()
+      .setProtectedHeader({ alg, ...(kid === undefined ? {} : { kid }) })
+      .setIssuer(clientId)
+      .setSubject(clientId)
+      .setAudience(issuer)
+      .setJti(crypto.randomUUID())
+      .setIssuedAt()
+      .setExpirationTime(`${assertionSeconds}s`)
+      .sign(isJwk ? await importJWK(privateKey, alg) : privateKey);
+}
+
+/** By the curve of a key, or else its kind, in the words of JWK, `node:crypto` and Web Cryptography. */
+const algorithms: Readonly<Record<string, string>> = {
+  rsa: 'RS256',
+  'rsassa-pkcs1-v1_5': 'RS256',
+  'rsa-pss': 'PS256',
+  'p-256': 'ES256',
+  prime256v1: 'ES256',
+  ed25519: 'EdDSA',
+};
+
+function algorithmOf(key: KeyCredentials['privateKey']): string | undefined {
+  if (!('type' in key)) return key.alg ?? algorithms[String(key.crv ?? key.kty).toLowerCase()];
+  if (!('algorithm' in key)) {
+    const { asymmetricKeyType, asymmetricKeyDetails } = key;
+    return algorithms[String(asymmetricKeyDetails?.namedCurve ?? asymmetricKeyType)];
+  }
+  const {
+    name,
+    namedCurve = name,
+    hash,
+  } = key.algorithm as { name: string; namedCurve?: string; hash?: { name: string } };
+  return hash === undefined || hash.name === 'SHA-256' ? algorithms[namedCurve.toLowerCase()] : undefined;
 }
 
 /** application/x-www-form-urlencoded, as RFC 6749 §2.3.1 wants both halves. */

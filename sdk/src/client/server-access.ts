@@ -1,7 +1,7 @@
 /** Where the server is, and how it is asked. */
 export interface ServerAccess {
   /** Such as `https://signet.example.com`. */
-  readonly issuer: string;
+  issuer: string;
   /** That of `createServiceFetch` for the issuer, with the scope that is needed. */
-  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
+  fetch: (url: string, init: RequestInit) => Promise<Response>;
 }

@@ -1,17 +1,19 @@
-import { type BreakerOptions, CircuitBreaker } from './circuit-breaker.js';
-import type { TokenManager, UsableToken } from './token-manager.js';
+import { type BreakerOptions, circuitBreaker } from './circuit-breaker.js';
+import { monotonic } from './monotonic.js';
+import type { TokenManager } from './token-manager.js';
 import type { TokenTarget } from './token-request.js';
+import type { UsableToken } from './token-source.js';
 
 /** How {@link createServiceFetch} works. */
 export interface ServiceFetchOptions extends TokenTarget {
   /** Relative URLs are resolved against it; requests go to its origin alone, unless `origins` names more. */
-  readonly baseUrl: string;
-  readonly origins?: readonly string[];
+  baseUrl: string;
+  origins?: readonly string[];
   /** For each call of the API until its body was read, in milliseconds; the token has its own time. 10000 unless given. */
-  readonly timeoutMs?: number;
+  timeoutMs?: number;
   /** Leaves an origin alone for a while that keeps failing; off unless given. */
-  readonly breaker?: BreakerOptions;
-  readonly fetch?: typeof fetch;
+  breaker?: BreakerOptions;
+  fetch?: typeof fetch;
 }
 
 const maxRedirects = 5;
@@ -41,41 +43,24 @@ interface Answer {
 
 /**
  * A `fetch` for one API: it attaches a token, and on a 401 gets another one and repeats the request once – unless its body is a
- * stream (that of a `Request` included), which cannot be sent again: then the 401 is the answer, and the next request has the new
- * token. The token goes to the origins that were named and to no other one, redirects included.
+ * stream (that of a `Request` included): then the 401 is the answer. The token goes to no other origin, redirects included.
  *
  * @throws (the function) TypeError for an origin that was not named; TokenRequestError; CircuitOpenError; what `fetch` throws
  */
 export function createServiceFetch(manager: TokenManager, options: ServiceFetchOptions) {
-  const service = new ServiceFetch(manager, options);
-  return (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => service.call(input, init);
-}
-
-class ServiceFetch {
-  readonly #manager: TokenManager;
-  readonly #options: ServiceFetchOptions;
-  readonly #origins: ReadonlySet<string>;
-  readonly #breaker: CircuitBreaker | undefined;
-  readonly #target: TokenTarget;
-  #hopeless: { readonly token: string; readonly until: number } | undefined;
-
-  constructor(manager: TokenManager, options: ServiceFetchOptions) {
-    this.#manager = manager;
-    this.#options = options;
-    this.#origins = new Set([options.baseUrl, ...(options.origins ?? [])].map((url) => new URL(url).origin));
-    this.#breaker = options.breaker === undefined ? undefined : new CircuitBreaker(options.breaker);
-    this.#target = { scope: options.scope, resource: options.resource };
-  }
-
-  async call(input: string | URL | Request, init: RequestInit): Promise<Response> {
-    const call = callOf(input, init, this.#options.baseUrl);
+  const origins = new Set([options.baseUrl, ...(options.origins ?? [])].map((url) => new URL(url).origin));
+  const target = { scope: options.scope, resource: options.resource };
+  const breaker = options.breaker === undefined ? undefined : circuitBreaker(options.breaker);
+  const authorized = authorizedBy(manager, target, followingOf(manager, options, origins));
+  return async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
+    const call = callOf(input, init, options.baseUrl);
     const { origin } = call.url;
-    if (!this.#origins.has(origin)) throw new TypeError(`${origin} is not an origin of this API`);
-    const token = await unlessAborted(this.#manager.token(this.#target), call.signal);
-    this.#breaker?.enter(origin);
+    if (!origins.has(origin)) throw new TypeError(`${origin} is not an origin of this API`);
+    const token = await unlessAborted(manager.token(target), call.signal);
+    breaker?.enter(origin);
     let failed: boolean | undefined = true;
     try {
-      const response = await this.#authorized(call, token);
+      const response = await authorized(call, token);
       failed = response.status >= 500;
       return response;
     } catch (error) {
@@ -83,68 +68,73 @@ class ServiceFetch {
       if (call.signal?.aborted === true) failed = undefined;
       throw error;
     } finally {
-      this.#breaker?.leave(origin, failed);
+      breaker?.leave(origin, failed);
     }
-  }
+  };
+}
 
-  async #authorized(call: Call, token: UsableToken): Promise<Response> {
-    const { response, isOwn, hasNewNonce } = await this.#followed(call, token);
-    if (response.status !== 401 || !isOwn) return response;
-    const wantsNonce = hasNewNonce && response.headers.get('www-authenticate')?.includes('use_dpop_nonce') === true;
-    const next = wantsNonce ? token : await this.#replacement(token, call.signal);
-    if (next === undefined || isStream(call.body)) return response;
-    await response.body?.cancel();
-    const again = await this.#followed(call, next);
-    if (again.response.status === 401 && again.isOwn && next !== token) {
-      this.#hopeless = { token: next.value, until: performance.now() + hopelessMs };
-    }
-    return again.response;
-  }
+type Following = (call: Call, token: UsableToken) => Promise<Answer>;
+
+/** After a 401, another token, and the request once more. */
+function authorizedBy(manager: TokenManager, target: TokenTarget, followed: Following) {
+  let hopeless: { readonly token: string; readonly until: number } | undefined;
 
   /** Another token than the one that was refused; `undefined` when there is none. */
-  async #replacement({ value }: UsableToken, signal: AbortSignal | undefined): Promise<UsableToken | undefined> {
-    if (this.#hopeless?.token === value && performance.now() < this.#hopeless.until) return undefined;
-    const next = await unlessAborted(this.#manager.replace(value, this.#target), signal).catch(() => undefined);
+  const replacement = async ({ value }: UsableToken, signal: AbortSignal | undefined) => {
+    if (hopeless?.token === value && monotonic() < hopeless.until) return undefined;
+    const next = await unlessAborted(manager.replace(value, target), signal).catch(() => undefined);
     return next?.value === value ? undefined : next;
-  }
+  };
+  return async (call: Call, token: UsableToken): Promise<Response> => {
+    const { response, isOwn, hasNewNonce } = await followed(call, token);
+    if (response.status !== 401 || !isOwn) return response;
+    const wantsNonce = hasNewNonce && response.headers.get('www-authenticate')?.includes('use_dpop_nonce') === true;
+    const next = wantsNonce ? token : await replacement(token, call.signal);
+    if (next === undefined || isStream(call.body)) return response;
+    await response.body?.cancel();
+    const again = await followed(call, next);
+    if (again.response.status === 401 && again.isOwn && next !== token) {
+      hopeless = { token: next.value, until: monotonic() + hopelessMs };
+    }
+    return again.response;
+  };
+}
 
-  /** Redirects by hand: `fetch` would drop the token at another origin, but not its proof. Once dropped, it stays away. */
-  async #followed(first: Call, token: UsableToken): Promise<Answer> {
-    const signal = withTimeout(first.signal, this.#options.timeoutMs ?? 10_000);
-    let call: Call = { ...first, signal };
+/** Redirects by hand: `fetch` would drop the token at another origin, but not its proof. Once dropped, it stays away. */
+function followingOf(manager: TokenManager, options: ServiceFetchOptions, origins: ReadonlySet<string>): Following {
+  const send = async ({ init, signal, ...call }: Call, token: UsableToken | undefined): Promise<Response> => {
+    const headers = new Headers(call.headers);
+    if (token === undefined) {
+      for (const name of ['cookie', 'proxy-authorization']) headers.delete(name);
+    } else {
+      const added = await manager.headers(call.method, call.url.href, token);
+      for (const [name, value] of Object.entries(added)) headers.set(name, value);
+    }
+    return (options.fetch ?? fetch)(call.url, {
+      ...init,
+      method: call.method,
+      headers,
+      body: call.body,
+      signal: signal ?? null,
+      redirect: 'manual',
+      ...(isStream(call.body) ? { duplex: 'half' } : {}),
+    });
+  };
+  return async (first, token) => {
+    let call: Call = { ...first, signal: withTimeout(first.signal, options.timeoutMs ?? 10_000) };
     let isOwn = true;
     for (let count = 0; ; count += 1) {
-      const response = await this.#send(call, isOwn ? token : undefined);
-      const hasNewNonce = isOwn && (await this.#manager.takeNonce(call.url.href, response.headers));
+      const response = await send(call, isOwn ? token : undefined);
+      const hasNewNonce = isOwn && (await manager.takeNonce(call.url.href, response.headers));
       const location = isRedirect(response.status) ? response.headers.get('location') : null;
       if (location === null || call.redirect === 'manual') return { response, isOwn, hasNewNonce };
       if (call.redirect === 'error' || count === maxRedirects) throw new TypeError('the API redirects');
       await response.body?.cancel();
       call = redirected(call, new URL(location, call.url), response.status);
-      isOwn &&= this.#origins.has(call.url.origin);
+      isOwn &&= origins.has(call.url.origin);
     }
-  }
-
-  async #send({ init, url, method, headers, body, signal }: Call, token: UsableToken | undefined): Promise<Response> {
-    const sent = new Headers(headers);
-    if (token === undefined) {
-      for (const name of ['cookie', 'proxy-authorization']) sent.delete(name);
-    } else {
-      const added = await this.#manager.headers(method, url.href, token);
-      for (const [name, value] of Object.entries(added)) sent.set(name, value);
-    }
-    return (this.#options.fetch ?? fetch)(url, {
-      ...init,
-      method,
-      headers: sent,
-      body,
-      signal: signal ?? null,
-      redirect: 'manual',
-      ...(isStream(body) ? { duplex: 'half' } : {}),
-    });
-  }
+  };
 }
-
 function callOf(input: string | URL | Request, init: RequestInit, baseUrl: string): Call {
   const request = input instanceof Request ? input : undefined;
   const url = input instanceof Request ? input.url : input;

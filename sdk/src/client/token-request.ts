@@ -1,4 +1,4 @@
-import { authenticate, type ServiceCredentials } from './credentials.js';
+import type { Authentication } from './credentials.js';
 import type { DpopKey } from './dpop.js';
 import { TokenRequestError } from './errors.js';
 import { retryAfterOf } from './retry-after.js';
@@ -15,19 +15,18 @@ export interface AccessToken {
 /** What a token is asked for. */
 export interface TokenTarget {
   /** Space-delimited; all that the client may have unless given. */
-  readonly scope?: string | undefined;
+  scope?: string | undefined;
   /** Absolute URIs of the APIs that it is for (RFC 8707). */
-  readonly resource?: string | readonly string[] | undefined;
+  resource?: string | readonly string[] | undefined;
 }
 
 /** Where and how tokens are asked for. @internal */
 export interface TokenEndpoint {
   readonly tokenUrl: string;
-  readonly issuer: string;
-  readonly credentials: ServiceCredentials;
+  readonly authenticate: () => Promise<Authentication>;
   readonly dpop: DpopKey | undefined;
   readonly timeoutMs: number;
-  readonly fetch: typeof fetch;
+  readonly fetch: typeof fetch | undefined;
 }
 
 /**
@@ -47,22 +46,25 @@ export async function requestToken(endpoint: TokenEndpoint, target: TokenTarget)
   const body = await jsonOf(response);
   if (response.ok) return tokenOf(body);
   const code = typeof body['error'] === 'string' ? body['error'] : 'invalid_response';
-  const transient = response.status >= 500 || response.status === 429;
   const words = typeof body['error_description'] === 'string' ? `: ${body['error_description']}` : '';
-  throw new TokenRequestError(`no token: ${code}${words}`, code, transient, retryAfterOf(response.headers));
+  throw refusedBy(response, `no token: ${code}${words}`, code);
+}
+
+function refusedBy({ status, headers }: Response, message: string, code: string): TokenRequestError {
+  return new TokenRequestError(message, code, status >= 500 || status === 429, retryAfterOf(headers));
 }
 
 async function send(
-  { tokenUrl, issuer, credentials, dpop, timeoutMs, fetch }: TokenEndpoint,
+  { tokenUrl, authenticate, dpop, timeoutMs, fetch: fetcher = fetch }: TokenEndpoint,
   { scope, resource }: TokenTarget,
 ): Promise<Response> {
-  const { headers, parameters } = await authenticate(credentials, issuer);
+  const { headers, parameters } = await authenticate();
   const body = new URLSearchParams({ grant_type: 'client_credentials', ...parameters });
   if (scope !== undefined) body.set('scope', scope);
   for (const one of resource === undefined ? [] : [resource].flat()) body.append('resource', one);
   const proof: Record<string, string> = dpop === undefined ? {} : { dpop: await dpop.proof('POST', tokenUrl) };
   try {
-    return await fetch(tokenUrl, {
+    return await fetcher(tokenUrl, {
       method: 'POST',
       headers: { ...headers, ...proof, accept: 'application/json' },
       body,
@@ -91,12 +93,7 @@ async function jsonOf(response: Response): Promise<Record<string, unknown>> {
   } catch {
     // Said below.
   }
-  throw new TokenRequestError(
-    `the token endpoint answered ${response.status} without JSON`,
-    'invalid_response',
-    response.status >= 500 || response.status === 429,
-    retryAfterOf(response.headers),
-  );
+  throw refusedBy(response, `the token endpoint answered ${response.status} without JSON`, 'invalid_response');
 }
 
 function tokenOf({

@@ -1,16 +1,16 @@
 /** A CloudEvent 1.0 in structured mode. */
 export interface CloudEvent<Data = unknown> {
-  readonly specversion: '1.0';
-  readonly id: string;
-  readonly source: string;
-  readonly type: string;
-  readonly subject?: string;
-  readonly time?: string;
-  readonly datacontenttype?: string;
-  readonly dataschema?: string;
-  readonly data?: Data;
-  readonly data_base64?: string;
-  readonly [extension: string]: unknown;
+  specversion: '1.0';
+  id: string;
+  source: string;
+  type: string;
+  subject?: string;
+  time?: string;
+  datacontenttype?: string;
+  dataschema?: string;
+  data?: Data;
+  data_base64?: string;
+  [extension: string]: unknown;
 }
 
 /** Whether a parsed body is a CloudEvent. @internal */

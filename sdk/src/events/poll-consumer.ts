@@ -7,20 +7,20 @@ import { type Inbox, MemoryInbox } from './inbox.js';
 /** How {@link pollEvents} works: with the scope `events:poll`, and a `fetch` whose `timeoutMs` is longer than `waitSeconds`. */
 export interface PollOptions extends ServerAccess {
   /** A subscription with `delivery: poll` of this client. */
-  readonly subscriptionId: string;
+  subscriptionId: string;
   /** By type, `a.*` or `*`. What one throws makes its event come again. */
-  readonly handlers: Readonly<Record<string, EventHandler>>;
+  handlers: Readonly<Record<string, EventHandler>>;
   /** Ends the polling. */
-  readonly signal: AbortSignal;
-  readonly inbox?: Inbox;
+  signal: AbortSignal;
+  inbox?: Inbox;
   /** 1 to 100; 50 unless given. */
-  readonly maxEvents?: number;
+  maxEvents?: number;
   /** How long the server waits for events; 5 unless given, 30 at most. */
-  readonly waitSeconds?: number;
+  waitSeconds?: number;
   /** Is told after each poll that succeeded, such as `verifier.alive`. */
-  readonly onPolled?: () => void;
+  onPolled?: () => void;
   /** Is told what failed; the polling goes on, after a pause. */
-  readonly onError?: (error: unknown) => void;
+  onError?: (error: unknown) => void;
 }
 
 interface Item {

@@ -5,31 +5,31 @@ import type { CloudEvent } from './cloud-event.js';
 
 /** An event to publish; what is missing is filled in. */
 export interface NewEvent {
-  readonly type: string;
-  readonly data?: unknown;
-  readonly subject?: string;
+  type: string;
+  data?: unknown;
+  subject?: string;
   /** Unique within the source; a UUID unless given. The same one again publishes nothing new. */
-  readonly id?: string;
-  readonly time?: string;
+  id?: string;
+  time?: string;
   /** The source of the publisher unless given. */
-  readonly source?: string;
+  source?: string;
   /** Extension attributes, such as `traceparent`. */
-  readonly [extension: string]: unknown;
+  [extension: string]: unknown;
 }
 
 /** How {@link createPublisher} works, with the scope `events:publish`. */
 export interface PublisherOptions extends ServerAccess {
   /** The service's `client_id`, or below it: `client_id/orders`. */
-  readonly source: string;
+  source: string;
   /** Attempts in all, with growing pauses; 5 unless given. */
-  readonly attempts?: number;
+  attempts?: number;
 }
 
 /** What the server says about an event that it took. */
 export interface Accepted {
-  readonly id: string;
-  readonly event_id: string;
-  readonly duplicate: boolean;
+  id: string;
+  event_id: string;
+  duplicate: boolean;
 }
 
 /** The server did not take the events. */

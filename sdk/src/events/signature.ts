@@ -34,15 +34,16 @@ const maxSignatures = 16;
 /**
  * The key of a signing secret.
  *
- * @throws TypeError
+ * @param at its place among the `secrets`
+ * @throws TypeError that says which one is missing, or malformed
  *
  * @internal
  */
-export function signingKey(secret: string): Buffer {
-  const key = Buffer.from(secret.startsWith('whsec_') ? secret.slice(6) : secret, 'base64');
-  if (key.length < 24 || key.length > 64)
-    throw new TypeError('a signing secret is whsec_ and 24 to 64 bytes of base64');
-  return key;
+export function signingKey(secret: string | undefined, at: number): Buffer {
+  if (!secret) throw new TypeError(`secrets[${at}] is missing`);
+  const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
+  if (key.length >= 24 && key.length <= 64) return key;
+  throw new TypeError(`secrets[${at}] is not whsec_ and 24 to 64 bytes of base64`);
 }
 
 /**

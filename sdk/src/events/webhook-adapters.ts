@@ -48,6 +48,18 @@ export function nodeWebhookHandler(receiver: WebhookReceiver, onError?: (error: 
   };
 }
 
+/** An `onRequest` hook for a route of Fastify, or of NestJS on it: it answers deliveries before any body parser. */
+export function fastifyWebhookHook(receiver: WebhookReceiver, onError?: (error: unknown) => void) {
+  const handler = nodeWebhookHandler(receiver, onError);
+  return async (
+    request: { raw: IncomingMessage },
+    reply: { raw: ServerResponse; hijack(): unknown },
+  ): Promise<void> => {
+    reply.hijack();
+    await handler(request.raw, reply.raw);
+  };
+}
+
 /** A handler for `Request` and `Response` of the Fetch standard, such as a route of Hono. */
 export function webWebhookHandler(receiver: WebhookReceiver, onError?: (error: unknown) => void) {
   return async (request: Request): Promise<Response> => {

@@ -5,22 +5,22 @@ import { checkSignature, signingKey, WebhookError } from './signature.js';
 
 /** How {@link createWebhookReceiver} works. */
 export interface WebhookReceiverOptions {
-  /** `whsec_…`; both while a rotation overlaps. */
-  readonly secrets: readonly string[];
+  /** `whsec_…`; both while a rotation overlaps. One that is `undefined`, as an unset variable is, is refused. */
+  secrets: readonly (string | undefined)[];
   /** By type, `a.*` or `*`. */
-  readonly handlers?: Readonly<Record<string, EventHandler>>;
+  handlers?: Readonly<Record<string, EventHandler>>;
   /** Deliveries that were worked on; in memory unless given. */
-  readonly inbox?: Inbox;
+  inbox?: Inbox;
   /** How old a delivery may be; 300 unless given. */
-  readonly toleranceSeconds?: number;
+  toleranceSeconds?: number;
 }
 
 /** A delivery that was believed. */
 export interface Received {
-  readonly id: string;
-  readonly event: CloudEvent;
+  id: string;
+  event: CloudEvent;
   /** It was worked on before: nothing was done. */
-  readonly duplicate: boolean;
+  duplicate: boolean;
 }
 
 /** Header values by lower-case name, or a `Headers`. */
@@ -40,7 +40,7 @@ export interface WebhookReceiver {
 /**
  * Makes a receiver of deliveries (Standard Webhooks).
  *
- * @throws TypeError for a malformed secret, or none
+ * @throws TypeError for a secret that is missing or malformed
  */
 export function createWebhookReceiver(options: WebhookReceiverOptions): WebhookReceiver {
   const keys = options.secrets.map(signingKey);

@@ -1,4 +1,4 @@
-/** For Express, Connect and whatever has their middleware. */
+// For Express, Connect and whatever has their middleware.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { answerTo, presentedBy } from '../resource-server/answer.js';
 import {

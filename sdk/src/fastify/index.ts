@@ -1,4 +1,4 @@
-/** For Fastify. Its types are named by what is used of them, so that no version of it is needed here. */
+// For Fastify. Its types are named by what is used of them, so that no version of it is needed here.
 import type { IncomingHttpHeaders } from 'node:http';
 import { answerTo, presentedBy } from '../resource-server/answer.js';
 import {
@@ -9,10 +9,10 @@ import {
 } from '../resource-server/index.js';
 
 interface Request {
-  readonly method: string;
-  readonly url: string;
-  readonly originalUrl?: string;
-  readonly headers: IncomingHttpHeaders;
+  method: string;
+  url: string;
+  originalUrl?: string;
+  headers: IncomingHttpHeaders;
   auth?: VerifiedToken;
 }
 

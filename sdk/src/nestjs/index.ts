@@ -1,4 +1,4 @@
-/** For NestJS, on Express or on Fastify. */
+// For NestJS, on Express or on Fastify.
 import {
   type CanActivate,
   type DynamicModule,
@@ -21,10 +21,10 @@ const verifierToken = Symbol('TokenVerifier');
 const originToken = Symbol('origin');
 
 interface Request {
-  readonly method: string;
-  readonly url: string;
-  readonly originalUrl?: string;
-  readonly headers: IncomingHttpHeaders;
+  method: string;
+  url: string;
+  originalUrl?: string;
+  headers: IncomingHttpHeaders;
   auth?: VerifiedToken;
 }
 

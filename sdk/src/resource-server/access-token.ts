@@ -1,4 +1,4 @@
-import { type CryptoKey, jwtVerify, type JWTPayload } from 'jose';
+import { type CryptoKey, errors, jwtVerify, type JWTPayload } from 'jose';
 import { invalidToken } from './errors.js';
 import type { KeySource } from './key-source.js';
 
@@ -71,10 +71,26 @@ export async function verifyAccessToken(token: string, keys: KeySource, terms: T
 }
 
 function asTokenError(error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (code === 'ERR_JWT_EXPIRED') return invalidToken('the token has expired', error);
-  if (code === 'ERR_JWT_CLAIM_VALIDATION_FAILED') return invalidToken('the token is not meant for this API', error);
-  return code.startsWith('ERR_J') ? invalidToken('the token is not valid', error) : error;
+  if (error instanceof errors.JWTExpired) return invalidToken('the token has expired', error);
+  if (error instanceof errors.JWTClaimValidationFailed) return invalidToken(wordsFor(error), error);
+  return error instanceof errors.JOSEError ? invalidToken('the token is not valid', error) : error;
+}
+
+const wrong: Readonly<Record<string, string>> = {
+  typ: 'the token is no access token: its typ is not at+jwt',
+  iss: 'the token is of another issuer',
+  aud: 'the token is not meant for this API',
+  nbf: 'the token is not good yet',
+};
+
+/** Never with words of the token: they become a header. */
+function wordsFor({ claim, reason }: errors.JWTClaimValidationFailed): string {
+  if (reason === 'missing') return `the token has no ${claim}`;
+  return wrong[claim] ?? malformed(claim);
+}
+
+function malformed(claim: string): string {
+  return `the ${claim} of the token is malformed`;
 }
 
 /** It is handed to everybody who shows the same token. */
@@ -92,7 +108,7 @@ function verifiedOf(claims: JWTPayload, kid: string): VerifiedToken {
     iat === undefined ||
     exp === undefined
   ) {
-    throw invalidToken('the token lacks a claim');
+    throw invalidToken(malformed('client_id'));
   }
   return {
     clientId,

@@ -5,12 +5,12 @@ import type { PresentedToken } from './token-verifier.js';
 /** What a middleware needs to know beside the verifier. */
 export interface RequireTokenOptions {
   /** The token must hold each of them. */
-  readonly scope?: string | readonly string[];
+  scope?: string | readonly string[];
   /**
    * As clients see it, such as `https://orders.example.com`: proofs of bound tokens name it. `http:` and the `Host` header unless
    * given, which a proxy, or an attacker with a proof for another API, may have written.
    */
-  readonly origin?: string | undefined;
+  origin?: string | undefined;
 }
 
 /** What a request of `node:http` shows. @param path as it came, before any router cut it @internal */

@@ -1,13 +1,13 @@
 import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } from 'jose';
 import { sha256 } from '../client/sha256.js';
 import { TokenError } from './errors.js';
-import type { ExpiringMap } from './expiring-map.js';
+import type { ExpiringMap } from '../client/expiring-map.js';
 
 /** The request that a proof must be of. */
 export interface ProvenRequest {
-  readonly method: string;
+  method: string;
   /** As the client sees it: scheme, host and path. */
-  readonly url: string;
+  url: string;
 }
 
 /** Seconds that a proof is good, before and after now. */

@@ -1,4 +1,4 @@
-/** For an API that is called with access tokens of Signet. */
+// For an API that is called with access tokens of Signet.
 export type { VerifiedToken } from './access-token.js';
 export type { RequireTokenOptions } from './answer.js';
 export type { ProvenRequest } from './dpop-proof.js';

@@ -1,4 +1,5 @@
 import { type CryptoKey, importJWK, type JWK } from 'jose';
+import { monotonic } from '../client/monotonic.js';
 import { invalidToken, TokenError } from './errors.js';
 import { fetchJson } from './json-document.js';
 
@@ -39,104 +40,112 @@ const afterFailureMs = 1_000;
  *
  * @internal
  */
-export class KeySource {
-  readonly #options: KeySourceOptions;
-  #set: KeySet | undefined;
-  #fetching: Promise<KeySet> | undefined;
-  #askedAt = -Infinity;
-  #failure: { readonly at: number; readonly cause: unknown } | undefined;
-  #jwksUri: string | undefined;
-  /** Raised by news: an answer that was on its way is old. */
-  #generation = 0;
-
-  constructor(options: KeySourceOptions) {
-    this.#options = options;
-    this.#jwksUri = options.jwksUri;
-  }
-
+export interface KeySource {
   /**
    * The key for a token with this header.
    *
    * @throws TokenError `invalid_token` for a key that the server does not publish, `unavailable` when that cannot be known
    */
-  async find(kid: string, alg: string): Promise<CryptoKey> {
-    let set = await this.#current();
-    if (!set.keys.has(kid) && performance.now() - this.#askedAt >= betweenMs) set = await this.#refresh(set);
-    const found = set.keys.get(kid);
-    if (found === undefined || found.alg !== alg) throw invalidToken('the token is signed with an unknown key');
-    return found.key;
-  }
-
+  find(kid: string, alg: string): Promise<CryptoKey>;
   /** Fetches at the next look, as after news of a rotation or a revocation. */
-  expire(): void {
-    this.#generation += 1;
-    this.#fetching = undefined;
-    if (this.#set !== undefined) this.#set = { ...this.#set, freshUntil: -Infinity };
-  }
+  expire(): void;
+}
 
-  async #current(): Promise<KeySet> {
-    const set = this.#set;
-    return set !== undefined && performance.now() < set.freshUntil ? set : this.#refresh(set);
-  }
+/** Makes one; nothing is fetched yet. @internal */
+export function keySource(options: KeySourceOptions): KeySource {
+  const { current, fetchOnce, expire } = keySets(options);
+  let failure: { readonly at: number; readonly cause: unknown } | undefined;
+  /** That an unknown `kid` asked for; whoever comes meanwhile waits for it as well. */
+  let refetch: { readonly at: number; readonly set?: Promise<KeySet> } = { at: -Infinity };
 
-  async #refresh(old: KeySet | undefined): Promise<KeySet> {
-    let cause = this.#failure?.cause;
-    if (this.#failure === undefined || performance.now() - this.#failure.at >= afterFailureMs) {
+  const refresh = async (old: KeySet | undefined): Promise<KeySet> => {
+    if (failure === undefined || monotonic() - failure.at >= afterFailureMs) {
       try {
-        return await this.#fetchOnce();
-      } catch (error) {
-        cause = error;
+        const set = await fetchOnce();
+        failure = undefined;
+        return set;
+      } catch (cause) {
+        failure = { at: monotonic(), cause };
       }
     }
-    if (old !== undefined && performance.now() - old.fetchedAt < this.#options.maxStaleMs) return old;
+    if (old !== undefined && monotonic() - old.fetchedAt < options.maxStaleMs) return old;
+    const { cause } = failure;
     throw new TokenError('unavailable', 'the keys of the authorization server cannot be fetched', { cause });
-  }
+  };
+  const refetched = (old: KeySet): Promise<KeySet> | undefined => {
+    if (monotonic() - refetch.at >= betweenMs) {
+      const at = monotonic();
+      const set = refresh(old).finally(() => {
+        refetch = { at };
+      });
+      refetch = { at, set };
+    }
+    return refetch.set;
+  };
+  return {
+    find: async (kid, alg) => {
+      const asked = monotonic();
+      const old = current();
+      let set = old !== undefined && asked < old.freshUntil ? old : await refresh(old);
+      if (!set.keys.has(kid) && set.fetchedAt < asked) set = (await refetched(set)) ?? set;
+      const found = set.keys.get(kid);
+      if (found?.alg !== alg) throw invalidToken('the token is signed with an unknown key');
+      return found.key;
+    },
+    expire,
+  };
+}
 
-  #fetchOnce(): Promise<KeySet> {
-    if (this.#fetching === undefined) {
-      const fetching = this.#fetchSet()
-        .catch((cause: unknown) => {
-          this.#failure = { at: performance.now(), cause };
-          throw cause;
-        })
-        .finally(() => {
-          if (this.#fetching === fetching) this.#fetching = undefined;
-        });
-      this.#fetching = fetching;
-    }
-    return this.#fetching;
-  }
+/** What was fetched last. */
+function keySets({ issuer, jwksUri, algorithms, fetch }: KeySourceOptions) {
+  let current: KeySet | undefined;
+  let fetching: Promise<KeySet> | undefined;
+  /** Raised by news: an answer that was on its way is old. */
+  let generation = 0;
 
-  async #fetchSet(): Promise<KeySet> {
-    const begun = performance.now();
-    const generation = this.#generation;
-    this.#askedAt = begun;
-    this.#jwksUri ??= await this.#discover();
-    const { body, maxAgeMs } = await fetchJson(this.#options.fetch, this.#jwksUri);
-    const keys = new Map<string, PublicKey>();
-    for (const jwk of Array.isArray(body['keys']) ? (body['keys'] as JWK[]) : []) {
-      const key = await publicKeyOf(jwk, this.#options.algorithms);
-      if (key !== undefined && jwk.kid !== undefined) keys.set(jwk.kid, key);
-    }
-    const freshUntil = begun + Math.min(maxAgeMs ?? mostFreshMs, mostFreshMs);
-    const set = { keys, fetchedAt: begun, freshUntil };
-    if (generation === this.#generation) {
-      this.#set = set;
-      this.#failure = undefined;
-    }
+  const fetchSet = async (): Promise<KeySet> => {
+    const begun = monotonic();
+    const ofGeneration = generation;
+    jwksUri ??= await discover(issuer, fetch);
+    const { body, maxAgeMs } = await fetchJson(fetch, jwksUri);
+    const keys = await publicKeysOf(body['keys'], algorithms);
+    const set = { keys, fetchedAt: begun, freshUntil: begun + Math.min(maxAgeMs ?? mostFreshMs, mostFreshMs) };
+    if (ofGeneration === generation) current = set;
     return set;
-  }
+  };
+  const fetchOnce = (): Promise<KeySet> => {
+    if (fetching !== undefined) return fetching;
+    const mine = fetchSet().finally(() => {
+      if (fetching === mine) fetching = undefined;
+    });
+    fetching = mine;
+    return mine;
+  };
+  const expire = (): void => {
+    generation += 1;
+    fetching = undefined;
+    if (current !== undefined) current = { ...current, freshUntil: -Infinity };
+  };
+  return { current: () => current, fetchOnce, expire };
+}
 
-  /** RFC 8414 §3: the document must name the issuer that it was asked for. */
-  async #discover(): Promise<string> {
-    const { issuer, fetch } = this.#options;
-    const { origin, pathname } = new URL(issuer);
-    const path = pathname === '/' ? '' : pathname;
-    const { body } = await fetchJson(fetch, `${origin}/.well-known/oauth-authorization-server${path}`);
-    if (body['issuer'] !== issuer) throw new Error('the metadata is that of another issuer');
-    if (typeof body['jwks_uri'] !== 'string') throw new Error('the metadata names no keys');
-    return body['jwks_uri'];
+/** RFC 8414 §3: the document must name the issuer that it was asked for. */
+async function discover(issuer: string, fetcher: typeof fetch): Promise<string> {
+  const { origin, pathname } = new URL(issuer);
+  const path = pathname === '/' ? '' : pathname;
+  const { body } = await fetchJson(fetcher, `${origin}/.well-known/oauth-authorization-server${path}`);
+  if (body['issuer'] !== issuer) throw new Error('the metadata is that of another issuer');
+  if (typeof body['jwks_uri'] !== 'string') throw new Error('the metadata names no keys');
+  return body['jwks_uri'];
+}
+
+async function publicKeysOf(jwks: unknown, algorithms: readonly string[]): Promise<ReadonlyMap<string, PublicKey>> {
+  const keys = new Map<string, PublicKey>();
+  for (const jwk of Array.isArray(jwks) ? (jwks as JWK[]) : []) {
+    const key = await publicKeyOf(jwk, algorithms);
+    if (key !== undefined && jwk.kid !== undefined) keys.set(jwk.kid, key);
   }
+  return keys;
 }
 
 /** `undefined` for a key that is of no use here: it must not take the good ones along. */

@@ -1,7 +1,7 @@
 import { sha256 } from '../client/sha256.js';
 import type { VerifiedToken } from './access-token.js';
 import { invalidToken } from './errors.js';
-import { ExpiringMap } from './expiring-map.js';
+import { expiringMap } from '../client/expiring-map.js';
 import type { Revocations } from './revocations.js';
 
 /** How far the word of the server is trusted without asking again. @internal */
@@ -29,69 +29,63 @@ interface Live {
  *
  * @internal
  */
-export class Liveness {
-  readonly #live = new ExpiringMap<Live>(maxRemembered);
-  readonly #dead = new ExpiringMap<true>(maxRemembered);
-  readonly #asking = new Map<string, Promise<boolean>>();
-  readonly #options: LivenessOptions;
-  readonly #revocations: Revocations;
-
-  constructor(options: LivenessOptions, revocations: Revocations) {
-    this.#options = options;
-    this.#revocations = revocations;
-  }
-
+export interface Liveness {
   /**
    * Returns if the token is live.
    *
    * @throws TokenError `invalid_token`; `unavailable` when it is not known
    */
-  async require(token: string, verified: VerifiedToken): Promise<void> {
-    const key = sha256(token);
-    const isRemembered = this.#options.flows() !== false && this.#live.get(key) !== undefined;
-    for (;;) {
-      const { generation } = this.#revocations;
-      const verdict = this.#revocations.verdict(verified);
-      if (verdict === 'dead' || this.#dead.get(key) === true) throw revoked();
-      if (isRemembered && verdict === 'unknown') return;
-      if (!(await this.#askOnce(`${generation} ${key}`, key, token, verified))) throw revoked();
-      // What came in meanwhile may be newer than the answer.
-      if (generation === this.#revocations.generation || this.#revocations.verdict(verified) === 'unknown') return;
-    }
-  }
-
+  require(token: string, verified: VerifiedToken): Promise<void>;
   /** Forgets what an event took away. */
-  forget(): void {
-    this.#live.deleteWhere(({ jti, kid, clientId }) => {
-      const verdict = this.#revocations.verdict({ jti, kid, clientId, issuedAt: new Date(0) } as VerifiedToken);
-      return verdict !== 'unknown';
-    });
-  }
-
+  forget(): void;
   /** Forgets everything that is live, as after a gap in the stream of events. */
-  forgetAll(): void {
-    this.#live.clear();
-  }
+  forgetAll(): void;
+}
 
-  /** @param question the same one is asked once at a time; after an event it is another one */
-  #askOnce(question: string, key: string, token: string, { jti, kid, clientId }: VerifiedToken): Promise<boolean> {
-    let asked = this.#asking.get(question);
+/** Makes one. @internal */
+export function liveness({ positiveMs, ask, flows }: LivenessOptions, revocations: Revocations): Liveness {
+  const live = expiringMap<Live>(maxRemembered);
+  const dead = expiringMap<true>(maxRemembered);
+  const asking = new Map<string, Promise<boolean>>();
+
+  /** The same question is asked once at a time; after an event it is another one. */
+  const askOnce = (key: string, token: string, { jti, kid, clientId }: VerifiedToken): Promise<boolean> => {
+    const generation = revocations.generation();
+    const question = `${generation} ${key}`;
+    let asked = asking.get(question);
     if (asked === undefined) {
-      const { generation } = this.#revocations;
-      asked = this.#options
-        .ask(token)
+      asked = ask(token)
         .then((active) => {
-          if (!active) this.#dead.set(key, true, deadMs);
-          else if (generation === this.#revocations.generation) {
-            this.#live.set(key, { jti, kid, clientId }, this.#options.positiveMs);
-          }
+          if (!active) dead.set(key, true, deadMs);
+          else if (generation === revocations.generation()) live.set(key, { jti, kid, clientId }, positiveMs);
           return active;
         })
-        .finally(() => this.#asking.delete(question));
-      this.#asking.set(question, asked);
+        .finally(() => asking.delete(question));
+      asking.set(question, asked);
     }
     return asked;
-  }
+  };
+  return {
+    require: async (token, verified) => {
+      const key = sha256(token);
+      const isRemembered = flows() !== false && live.get(key) !== undefined;
+      for (;;) {
+        const generation = revocations.generation();
+        const verdict = revocations.verdict(verified);
+        if (verdict === 'dead' || dead.get(key) === true) throw revoked();
+        if (isRemembered && verdict === 'unknown') return;
+        if (!(await askOnce(key, token, verified))) throw revoked();
+        // What came in meanwhile may be newer than the answer.
+        if (generation === revocations.generation() || revocations.verdict(verified) === 'unknown') return;
+      }
+    },
+    forget: () =>
+      live.deleteWhere(({ jti, kid, clientId }) => {
+        const verdict = revocations.verdict({ jti, kid, clientId, issuedAt: new Date(0) } as VerifiedToken);
+        return verdict !== 'unknown';
+      }),
+    forgetAll: () => live.clear(),
+  };
 }
 
 function revoked() {

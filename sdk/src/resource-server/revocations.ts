@@ -1,13 +1,13 @@
-import { ExpiringMap } from './expiring-map.js';
+import { type ExpiringMap, expiringMap } from '../client/expiring-map.js';
 import type { VerifiedToken } from './access-token.js';
 
 /** An event of the server, as its receivers get it: the members that matter here. */
 export interface SecurityEvent {
-  readonly type: string;
+  type: string;
   /** Believed when it is the issuer, or absent. */
-  readonly source?: string | undefined;
-  readonly time?: string | undefined;
-  readonly data?: unknown;
+  source?: string | undefined;
+  time?: string | undefined;
+  data?: unknown;
 }
 
 /** What is remembered: as long as any token may live, and clocks differ. */
@@ -22,65 +22,70 @@ interface Cut {
 }
 
 /** What revocation events have said; they may come late, twice, or in another order. @internal */
-export class Revocations {
-  readonly #tokens = new ExpiringMap<true>(maxRevocations);
-  readonly #clients = new ExpiringMap<Cut>(maxRevocations);
-  readonly #keys = new ExpiringMap<true>(1_000);
+export interface Revocations {
   /** Raised by each event that takes something away. */
-  generation = 0;
-
+  generation(): number;
   /**
    * Takes an event.
    *
    * @returns whether it takes something away: what was cached of it must go
    */
-  take(event: SecurityEvent): boolean {
-    const taken = this.#takeData(event.type, event, asRecord(event.data));
-    if (taken) this.generation += 1;
-    return taken;
-  }
-
-  #takeData(type: string, event: SecurityEvent, data: Record<string, unknown>): boolean {
-    const clientId = data['client_id'];
-    switch (type) {
-      case 'oauth.key.revoked':
-        return typeof data['kid'] === 'string' && this.#add(this.#keys, data['kid']);
-      case 'oauth.token.revoked':
-        if (typeof data['jti'] === 'string') return this.#add(this.#tokens, data['jti']);
-        return typeof clientId === 'string' && this.#cut(clientId, event, data['epoch']);
-      case 'oauth.client.disabled':
-      case 'oauth.client.deleted':
-        return typeof clientId === 'string' && this.#cut(clientId, event, data['epoch']);
-      default:
-        return false;
-    }
-  }
-
+  take(event: SecurityEvent): boolean;
   /** `dead`, or `unsure`: of the very second of a cut, which only the server can tell. */
-  verdict({ jti, kid, clientId, issuedAt }: VerifiedToken): 'dead' | 'unsure' | 'unknown' {
-    if (this.#tokens.get(jti) === true || this.#keys.get(kid) === true) return 'dead';
-    const cut = this.#clients.get(clientId);
-    if (cut === undefined) return 'unknown';
-    const issued = issuedAt.getTime() / 1000;
-    if (issued < cut.at) return 'dead';
-    return issued === cut.at ? 'unsure' : 'unknown';
-  }
+  verdict(token: VerifiedToken): 'dead' | 'unsure' | 'unknown';
+}
 
-  #add(map: ExpiringMap<true>, key: string): boolean {
+/** Makes one. @internal */
+export function revocations(): Revocations {
+  const tokens = expiringMap<true>(maxRevocations);
+  const clients = expiringMap<Cut>(maxRevocations);
+  const keys = expiringMap<true>(1_000);
+  let generation = 0;
+
+  const add = (map: ExpiringMap<true>, key: string): boolean => {
     map.set(key, true, rememberedMs);
     return true;
-  }
-
-  #cut(clientId: string, { time }: SecurityEvent, epoch: unknown): boolean {
-    const known = this.#clients.get(clientId);
+  };
+  const cut = (clientId: string, { time }: SecurityEvent, epoch: unknown): boolean => {
+    const known = clients.get(clientId);
     const told = BigInt(/^\d{1,18}$/.test(String(epoch)) ? String(epoch) : 0);
     const at = Math.floor(secondsOf(time));
     if (known !== undefined && known.epoch >= told && known.at >= at) return false;
     // An event that comes late moves no cut back.
-    const cut = known === undefined || known.epoch < told ? told : known.epoch;
-    this.#clients.set(clientId, { epoch: cut, at: Math.max(at, known?.at ?? 0) }, rememberedMs);
+    const latest = known === undefined || known.epoch < told ? told : known.epoch;
+    clients.set(clientId, { epoch: latest, at: Math.max(at, known?.at ?? 0) }, rememberedMs);
     return true;
-  }
+  };
+  const takeData = (event: SecurityEvent, { kid, jti, client_id: clientId, epoch }: Record<string, unknown>) => {
+    switch (event.type) {
+      case 'oauth.key.revoked':
+        return typeof kid === 'string' && add(keys, kid);
+      case 'oauth.token.revoked':
+        if (typeof jti === 'string') return add(tokens, jti);
+        return typeof clientId === 'string' && cut(clientId, event, epoch);
+      case 'oauth.client.disabled':
+      case 'oauth.client.deleted':
+        return typeof clientId === 'string' && cut(clientId, event, epoch);
+      default:
+        return false;
+    }
+  };
+  return {
+    generation: () => generation,
+    take: (event) => {
+      const taken = takeData(event, asRecord(event.data));
+      if (taken) generation += 1;
+      return taken;
+    },
+    verdict: ({ jti, kid, clientId, issuedAt }) => {
+      if (tokens.get(jti) === true || keys.get(kid) === true) return 'dead';
+      const known = clients.get(clientId);
+      if (known === undefined) return 'unknown';
+      const issued = issuedAt.getTime() / 1000;
+      if (issued < known.at) return 'dead';
+      return issued === known.at ? 'unsure' : 'unknown';
+    },
+  };
 }
 
 function secondsOf(time: string | undefined): number {

@@ -1,8 +1,13 @@
-/** Whether holding `held` includes holding `asked`: the same name, or `x:*` for every `x:name`; a wildcard covers no wildcard. */
+/**
+ * Whether holding `held` includes holding `asked`, by the rule of the server: the same name; `x:*` covers every `x:name`;
+ * `admin:full` every `admin:name` and `oauth:introspect`. A wildcard is covered by itself only; `admin:*` and `oauth:*` cover nothing.
+ */
 export function scopeCovers(held: string, asked: string): boolean {
   if (held === asked) return true;
-  if (asked.includes('*') || !held.endsWith(':*')) return false;
-  return asked.startsWith(held.slice(0, -1)) && asked.length >= held.length;
+  if (asked.includes('*')) return false;
+  if (held === 'admin:full') return asked === 'oauth:introspect' || /^admin:./.test(asked);
+  const isWildcard = held.endsWith(':*') && !/^(?:admin|oauth):/.test(held);
+  return isWildcard && asked.startsWith(held.slice(0, -1)) && asked.length >= held.length;
 }
 
 /** The scopes of `asked` that `held` does not cover. @internal */

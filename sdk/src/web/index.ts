@@ -1,4 +1,4 @@
-/** For Hono, and whatever handles `Request` and `Response` of the Fetch standard. */
+// For Hono, and whatever handles `Request` and `Response` of the Fetch standard.
 import { answerTo } from '../resource-server/answer.js';
 import { TokenError, type TokenVerifier, type VerifiedToken } from '../resource-server/index.js';
 
