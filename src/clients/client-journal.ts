@@ -65,7 +65,7 @@ function definedOnly(details: Readonly<Record<string, unknown>>): Readonly<Recor
 }
 
 function eventsOf({ action, clientId, epoch, changed, secretId }: ClientChange): ServerEvent[] {
-  const data = { client_id: clientId, epoch };
+  const data = { client_id: clientId, epoch: Number(epoch) };
   const regenerated: ServerEvent[] =
     secretId === undefined
       ? []

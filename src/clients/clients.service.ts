@@ -37,7 +37,7 @@ export class ClientsService {
     @Inject(ScopesService) private readonly scopes: ScopesService,
     @Inject(ClientJournal) private readonly journal: ClientJournal,
     @Inject(DerivedKeys) private readonly derivedKeys: DerivedKeys,
-    @Inject(Egress) egress: Egress,
+    @Inject(Egress) private readonly egress: Egress,
   ) {
     this.checkTarget = (url) => egress.checkTarget(url);
   }
@@ -49,7 +49,8 @@ export class ClientsService {
    * @throws ClientIdTaken
    */
   async create(caller: Caller, body: CreateClientBody): Promise<WrittenClient> {
-    const settings = newSettings(body, this.checkTarget);
+    const unfit = await this.lookUp(body.jwks_uri);
+    const settings = newSettings(body, (url) => this.checkTarget(url) ?? unfit);
     this.lock.permit(caller, settings);
     try {
       return await inTransaction(this.dataSource, async (tx) => {
@@ -74,9 +75,12 @@ export class ClientsService {
    * @throws Problem 400 with every fault, 403 when the caller's token does not cover the client before and after
    */
   async update(caller: Caller, clientId: string, patch: UpdateClientBody): Promise<WrittenClient> {
+    const unfit = await this.lookUp(patch.jwks_uri);
     return inTransaction(this.dataSource, async (tx) => {
       const before = await this.lock.acquire(tx, caller, clientId);
-      const after = changedSettings(before, patch, this.checkTarget);
+      // What is as it was need not be found just now.
+      const checkTarget: CheckTarget = (url) => this.checkTarget(url) ?? (url === before.jwksUri ? undefined : unfit);
+      const after = changedSettings(before, patch, checkTarget);
       const changed = (Object.keys(after) as (keyof ClientSettings)[]).filter(
         (member) => !isDeepStrictEqual(after[member], before[member]),
       );
@@ -111,6 +115,11 @@ export class ClientsService {
       const epoch = await this.clients.cutTokens(tx, clientId, 'client_deleted');
       await this.journal.record(tx, caller, { action: 'client.deleted', clientId, epoch });
     });
+  }
+
+  /** Before the transaction, which shall not wait for a name. */
+  private async lookUp(url: string | null | undefined): Promise<string | undefined> {
+    return typeof url === 'string' ? this.egress.lookUpTarget(url) : undefined;
   }
 
   private async register(tx: EntityManager, clientId: string, settings: ClientSettings): Promise<WrittenClient> {

@@ -1,9 +1,12 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Connections } from './connections.js';
 import { EgressError, egressErrorOf } from './egress-error.js';
-import { type EgressRequest, type EgressResponse, exchange, sentHeaders } from './exchange.js';
+import { Arrived, type EgressRequest, type EgressResponse, exchange, sentHeaders } from './exchange.js';
 import { TargetGuard } from './target-guard.js';
-import { checkTarget, TargetPolicy } from './target.js';
+import { checkTarget, TargetPolicy, unlessListed } from './target.js';
+
+/** How long whoever stores a URL waits for its name to be looked up, in milliseconds. */
+const lookUpMs = 1_500;
 
 /**
  * The only way in which requests leave this process (security.md D10). Every attempt is checked anew: the URL, and all addresses
@@ -31,6 +34,22 @@ export class Egress implements OnApplicationShutdown {
   }
 
   /**
+   * The same for a URL that only a listed network allows, and whose host is a name: whether it is found, and where it leads now.
+   * Takes {@link lookUpMs} at most; asks nobody about any other URL.
+   */
+  async lookUpTarget(url: string): Promise<string | undefined> {
+    const fault = unlessListed(url, this.policy);
+    if (fault === undefined) return undefined;
+    try {
+      await this.guard.check(url, lookUpMs);
+      return undefined;
+    } catch (error) {
+      if (error instanceof EgressError) return fault;
+      throw error;
+    }
+  }
+
+  /**
    * Sends a request.
    *
    * @returns the response, whatever its status
@@ -44,25 +63,41 @@ export class Egress implements OnApplicationShutdown {
     const ended = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     });
+    const arrived = new Arrived(request.maxBytes);
     try {
       signal.throwIfAborted();
-      return await Promise.race([this.attempt(url, { ...request, headers }, controller), ended]);
+      await Promise.race([this.attempt(url, { ...request, headers }, controller, arrived), ended]);
+      return responseOf(arrived);
+    } catch (error) {
+      const response = request.beyond === 'cut' ? arrived.response : undefined;
+      if (response === undefined) throw error;
+      return response;
     } finally {
       end();
     }
   }
 
-  private async attempt(url: string, request: EgressRequest, controller: AbortController): Promise<EgressResponse> {
+  private async attempt(
+    url: string,
+    request: EgressRequest,
+    controller: AbortController,
+    arrived: Arrived,
+  ): Promise<void> {
     const target = await this.guard.check(url);
     controller.signal.throwIfAborted();
-    return this.connections.use(target, async (pool) => {
+    await this.connections.use(target, async (pool) => {
       try {
-        return await exchange(pool, target.url, request, controller);
+        await exchange(pool, target.url, request, controller, arrived);
       } catch (error) {
         throw controller.signal.aborted ? controller.signal.reason : egressErrorOf(error, target.listed);
       }
     });
   }
+}
+
+function responseOf({ response }: Arrived): EgressResponse {
+  if (response === undefined) throw new EgressError('invalid_response');
+  return response;
 }
 
 /** One end for all of a request: its time is up, or its sender gave it up. */

@@ -11,9 +11,12 @@ export interface EgressRequest {
   readonly timeoutMs: number;
   /** Of the body of the response, as it is sent: nothing is decompressed. */
   readonly maxBytes: number;
-  /** Whether a longer body is `too_large` (the default), or cut off there and still a response. */
+  /**
+   * What becomes of a body that is longer, or that does not come to its end: `refuse` (the default) takes no response without its
+   * whole body. `cut` is for those who ask for the status: the response is what was read by then.
+   */
   readonly beyond?: 'refuse' | 'cut';
-  /** Gives the request up; it rejects with the reason. */
+  /** Gives the request up; it rejects with the reason, unless there is a response to cut. */
   readonly signal?: AbortSignal;
 }
 
@@ -24,6 +27,32 @@ export interface EgressResponse {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** At most `maxBytes`. */
   readonly body: Buffer;
+}
+
+/** What has arrived of a response. */
+export class Arrived {
+  private head: Omit<EgressResponse, 'body'> | undefined;
+  private readonly chunks: Buffer[] = [];
+  private length = 0;
+
+  constructor(private readonly maxBytes: number) {}
+
+  /** The response up to here; `undefined` before its header is complete. */
+  get response(): EgressResponse | undefined {
+    if (this.head === undefined) return undefined;
+    return { ...this.head, body: Buffer.concat(this.chunks).subarray(0, this.maxBytes) };
+  }
+
+  begin(head: Omit<EgressResponse, 'body'>): void {
+    this.head = head;
+  }
+
+  /** @returns bytes of the body that have come, `maxBytes` or more once nothing more is wanted */
+  add(chunk: Buffer): number {
+    this.chunks.push(chunk);
+    this.length += chunk.length;
+    return this.length;
+  }
 }
 
 /** More of them than any exchange needs (RFC 9110 §15.2). */
@@ -64,13 +93,15 @@ export function sentHeaders(headers: Readonly<Record<string, string>> = {}): Rec
  * Sends one request and reads its response, within the limits; see {@link EgressRequest}.
  *
  * @param controller ends it, from outside or from here
+ * @param arrived takes what comes, for whoever can do with a part of it
  */
 export async function exchange(
   pool: Pool,
   { pathname, search }: URL,
   request: EgressRequest,
   controller: AbortController,
-): Promise<EgressResponse> {
+  arrived: Arrived,
+): Promise<void> {
   let informational = 0;
   const { statusCode, headers, body } = await pool.request({
     method: request.method ?? 'GET',
@@ -92,18 +123,15 @@ export async function exchange(
     body.destroy();
     throw new EgressError('too_large');
   }
-  return { status: statusCode, headers, body: await read(body, request.maxBytes, cut) };
+  arrived.begin({ status: statusCode, headers });
+  await read(body, request.maxBytes, cut, arrived);
 }
 
 /** Reads to the end or to `maxBytes`, whichever comes first; leaving the loop closes the connection. */
-async function read(body: AsyncIterable<Buffer>, maxBytes: number, cut: boolean): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
+async function read(body: AsyncIterable<Buffer>, maxBytes: number, cut: boolean, arrived: Arrived): Promise<void> {
   for await (const chunk of body) {
-    length += chunk.length;
+    const length = arrived.add(chunk);
     if (length > maxBytes && !cut) throw new EgressError('too_large');
-    chunks.push(chunk);
     if (length >= maxBytes && cut) break;
   }
-  return Buffer.concat(chunks).subarray(0, maxBytes);
 }

@@ -30,9 +30,20 @@ export class TargetGuard {
   /**
    * Reads the URL, looks its host up and checks every address that comes back: one that is forbidden forbids the target.
    *
+   * @param withinMs milliseconds that it may take; unless given, it is the sender's deadline that ends the waiting
    * @throws EgressError `target_not_allowed`, `timeout`, `refused`
    */
-  async check(text: string): Promise<CheckedTarget> {
+  async check(text: string, withinMs?: number): Promise<CheckedTarget> {
+    if (withinMs === undefined) return this.checked(text);
+    const { promise: late, cancel } = lateness(withinMs);
+    try {
+      return await Promise.race([this.checked(text), late]);
+    } finally {
+      cancel();
+    }
+  }
+
+  private async checked(text: string): Promise<CheckedTarget> {
     const target = readTarget(text, this.policy);
     if (typeof target === 'string') throw new EgressError('target_not_allowed', new Error(target));
     const addresses = await this.addressesOf(target.hostname);

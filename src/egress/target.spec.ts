@@ -1,4 +1,4 @@
-import { checkTarget, mayReach, type OwnEndpoint, readTarget, targetPolicy } from './target.js';
+import { checkTarget, mayReach, type OwnEndpoint, readTarget, targetPolicy, unlessListed } from './target.js';
 
 const nothing = targetPolicy([], []);
 
@@ -118,10 +118,49 @@ describe('inside the networks that are allowed', () => {
     expect(refused(urls, policy)).toEqual([]);
   });
 
-  it('a name will do, which is looked up at each request', () => {
+  it('a name will do, if it is looked up before it is stored', () => {
     const urls = ['http://orders:8080/hook', 'http://orders.svc.cluster.local/', 'https://orders.internal:9443/'];
     expect(refused(urls, policy)).toEqual([]);
+    const alike = [
+      ...urls,
+      'http://example.com/',
+      'https://example.com:25/',
+      'https://orders/',
+      'https://orders.internal/',
+    ];
+    for (const url of alike)
+      expect([url, unlessListed(url, policy)]).toEqual([url, expect.stringMatching(/^must name/)]);
   });
+
+  it('nothing is looked up of a URL that every network allows, or none, or whose text tells', () => {
+    const urls = [
+      ...[
+        'https://hooks.example.com/',
+        'https://hooks.example.com:8443/',
+        'http://10.0.0.1/',
+        'http://localhost:3001/',
+      ],
+      ...['http://11.0.0.1/', 'http://metadata/', 'https://1.2.3.4:25/', 'ftp://orders/', 'x'],
+    ];
+    for (const url of urls) expect([url, unlessListed(url, policy)]).toEqual([url, undefined]);
+    expect(unlessListed('http://orders/', nothing)).toBeUndefined();
+  });
+
+  it.each([[['127.0.0.0/8']], [['::1/128']], [['127.0.0.1/32', '::1/128', '::ffff:127.0.0.0/104']]])(
+    'of this machine alone (%j), only its own names will do',
+    (networks) => {
+      const here = targetPolicy(networks, []);
+      expect(refused(['http://localhost:3001/', 'https://hooks.localhost:25/', 'https://example.com/'], here)).toEqual(
+        [],
+      );
+      const urls = [
+        ...['http://example.com/', 'http://example.com:443/', 'https://example.com:22/', 'https://example.com:25/'],
+        ...['http://orders:8080/', 'https://orders/', 'https://orders.internal/', 'http://localhost.example.com/'],
+      ];
+      expect(accepted(urls, here)).toEqual([]);
+      for (const url of urls) expect([url, unlessListed(url, here)]).toEqual([url, undefined]);
+    },
+  );
 
   it('what lies elsewhere is judged as ever', () => {
     const urls = [

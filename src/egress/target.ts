@@ -72,15 +72,28 @@ const faults = {
   port: 'must use port 443 or 8443, or any port in a network of EVENT_TARGET_NETWORKS',
   own: 'must not lead to this server, its database or its Redis',
   address: 'must not lead to an address that is private or reserved and not in EVENT_TARGET_NETWORKS',
+  name: 'must name a host that is found, with all its addresses in EVENT_TARGET_NETWORKS',
 } as const;
 
 /**
- * Says in a short sentence what is wrong with a URL that outgoing requests are to go to, as far as its text tells: a name is
- * not looked up, that happens at each request. `undefined`: nothing.
+ * Says in a short sentence what is wrong with a URL that is to be stored as a target, as far as its text tells: a name is not
+ * looked up. `undefined`: nothing.
  */
 export function checkTarget(text: string, policy: TargetPolicy): string | undefined {
   const target = readTarget(text, policy);
-  return typeof target === 'string' ? target : undefined;
+  if (typeof target === 'string') return target;
+  // Of this machine no other names are known than those of RFC 6761.
+  return isLoopbackOnly(policy) ? unlistedFault(target) : undefined;
+}
+
+/**
+ * What is wrong with a URL unless all addresses of its name lie in listed networks. `undefined`: nothing; or its text tells enough.
+ */
+export function unlessListed(text: string, policy: TargetPolicy): string | undefined {
+  if (checkTarget(text, policy) !== undefined) return undefined;
+  const target = readTarget(text, policy);
+  const fault = typeof target === 'string' ? undefined : unlistedFault(target);
+  return fault === undefined ? undefined : faults.name;
 }
 
 /** The target that a URL names, in the canonical form of the URL Standard; or the fault as a sentence. */
@@ -121,9 +134,18 @@ function hostFault(target: Target, policy: TargetPolicy): string | undefined {
     const reachable = ['127.0.0.1', '::1'].some((address) => cidrContains(policy.networks, address));
     return reachable ? undefined : faults.address;
   }
-  if (policy.networks.length > 0) return undefined;
+  return policy.networks.length > 0 ? undefined : unlistedFault(target);
+}
+
+/** What is wrong with a target whose host is a name, outside listed networks. */
+function unlistedFault({ hostname, listedOnly, url }: Target): string | undefined {
+  if (isIP(hostname) !== 0 || isLocalhost(hostname)) return undefined;
   if (!hostname.includes('.') || privateSuffix.test(hostname)) return faults.address;
-  return target.listedOnly ? unusual(url) : undefined;
+  return listedOnly ? unusual(url) : undefined;
+}
+
+function isLoopbackOnly({ networks }: TargetPolicy): boolean {
+  return networks.every(({ address }) => classifyAddress(address.toString()) === 'loopback');
 }
 
 function unusual(url: URL): string {

@@ -12,7 +12,7 @@ export type ServerEvent =
         | 'oauth.client.enabled'
         | 'oauth.client.deleted';
       readonly subject: string;
-      readonly data: { readonly client_id: string; readonly epoch: string; readonly changed?: readonly string[] };
+      readonly data: { readonly client_id: string; readonly epoch: number; readonly changed?: readonly string[] };
     }
   | {
       readonly type: 'oauth.client.secret_regenerated';
@@ -27,7 +27,7 @@ export type ServerEvent =
         readonly client_id: string;
         readonly jti?: string;
         readonly expires_at?: string;
-        readonly epoch?: string;
+        readonly epoch?: number;
         readonly reason: string;
       };
     }

@@ -5,6 +5,7 @@ import { isOwnScope, OAuthError, parseResource, resolveScope } from '../protocol
 import { type RegisteredScopes, ScopeRegistry } from '../scopes/index.js';
 import { AccessTokenIssuer, type SignedToken } from './access-token-issuer.js';
 import { AccessTokenWriter } from './access-token.writer.js';
+import { TokenLookUps } from './token-look-ups.js';
 import { type TokenTerms, tokenTerms } from './token-terms.js';
 
 /** A token that goes with deliveries to `url`. */
@@ -21,6 +22,17 @@ export interface WantedDeliveryToken {
 export interface IssuedDeliveryToken {
   readonly token: string;
   readonly lifetimeSeconds: number;
+  /** What it was issued on, for {@link DeliveryTokens.holds}. */
+  readonly grounds: TokenGrounds;
+}
+
+/** Names a token, and the versions of its client and of the registry that it rests on. */
+export interface TokenGrounds {
+  readonly jti: string;
+  /** `exp`, seconds since the epoch. */
+  readonly exp: number;
+  readonly client: { readonly clientId: string; readonly version: string };
+  readonly registryVersion: string;
 }
 
 /** A client that changes faster than this many decisions can follow gets no token now. */
@@ -44,6 +56,7 @@ export class DeliveryTokens {
     @Inject(ScopeRegistry) private readonly scopes: ScopeRegistry,
     @Inject(AccessTokenIssuer) private readonly issuer: AccessTokenIssuer,
     @Inject(AccessTokenWriter) private readonly writer: AccessTokenWriter,
+    @Inject(TokenLookUps) private readonly lookUps: TokenLookUps,
   ) {
     this.issuerOrigin = new URL(server.issuer).origin;
   }
@@ -62,9 +75,23 @@ export class DeliveryTokens {
       const terms = this.decide(wanted, client, scopes);
       if (terms === undefined) return undefined;
       const signed = await this.writer.expecting(this.issuer.sign(terms, origin, undefined));
-      if (await this.isWritten(signed)) return { token: signed.token, lifetimeSeconds: terms.lifetimeSeconds };
+      if (await this.isWritten(signed)) return issued(signed);
     }
     return undefined;
+  }
+
+  /**
+   * Whether a token that was issued may be sent once more, as of queries that begin after this call: nothing has cut it (D5), and
+   * its client and the registered scopes are as they were when it was decided on.
+   *
+   * @throws DatabaseUnavailable when the truth cannot be known
+   */
+  async holds({ jti, exp, client, registryVersion }: TokenGrounds): Promise<boolean> {
+    const [{ clientIsCurrent, isLive }, scopes] = await Promise.all([
+      this.lookUps.ask({ client, token: { jti, exp } }),
+      this.scopes.load(),
+    ]);
+    return clientIsCurrent && isLive && scopes.version === registryVersion;
   }
 
   private async isWritten({ record }: SignedToken): Promise<boolean> {
@@ -103,6 +130,12 @@ export class DeliveryTokens {
       throw error;
     }
   }
+}
+
+function issued({ token, record: { jti, issuedAt, terms } }: SignedToken): IssuedDeliveryToken {
+  const { clientId, clientVersion, registryVersion, lifetimeSeconds } = terms;
+  const client = { clientId, version: clientVersion };
+  return { token, lifetimeSeconds, grounds: { jti, exp: issuedAt + lifetimeSeconds, client, registryVersion } };
 }
 
 /** Just what is wanted: nothing is no request for everything here. */

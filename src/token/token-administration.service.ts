@@ -70,7 +70,7 @@ export class TokenAdministration {
       await this.outbox.append(tx, {
         type: 'oauth.token.revoked',
         subject: clientId,
-        data: { client_id: clientId, epoch, reason: 'tokens_revoked' },
+        data: { client_id: clientId, epoch: Number(epoch), reason: 'tokens_revoked' },
       });
       return revoked;
     });

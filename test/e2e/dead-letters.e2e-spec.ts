@@ -172,6 +172,17 @@ describe('replaying one', () => {
     expect((await server.asAdmin('DELETE', `${path}/${letter.deadLetterId}`)).status).toBe(204);
   });
 
+  it('takes no members, and no other body than JSON', async () => {
+    const letter = await rows.deadLetter(await rows.subscription({ clientId }));
+    const own = `${path}/${letter.deadLetterId}/replay`;
+    expect(await pointers(await server.asAdmin('POST', own, { dry_run: true, toString: 1 }))).toEqual([
+      ...['/dry_run', '/toString'],
+    ]);
+    const headers = { authorization: `Bearer ${await server.adminToken()}`, 'content-type': 'text/plain' };
+    await expectProblem(await server.fetch(own, { method: 'POST', headers, body: '{}' }), 415);
+    expect((await server.asAdmin('POST', own, {})).status).toBe(202);
+  });
+
   it.each(['x', '%00', '__proto__', randomUUID(), `${randomUUID()}'`])('M-13: knows no %s', async (id) => {
     await expectProblem(await server.asAdmin('POST', `${path}/${id}/replay`), 404);
     await expectProblem(await server.asAdmin('DELETE', `${path}/${id}`), 404);

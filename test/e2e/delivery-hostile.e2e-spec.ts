@@ -76,7 +76,22 @@ describe('E-05: an endpoint that', () => {
         const timer = setInterval(() => socket.write('x'), 50);
         socket.on('close', () => clearInterval(timer));
       },
-      { status_code: null, error: 'timeout' },
+      { status_code: 200, error: null },
+    ],
+    [
+      'says that it is done and no more',
+      (socket) => socket.write(`${head}Content-Length: 10\r\n\r\nok`),
+      { status_code: 200, error: null, response_excerpt: 'ok' },
+    ],
+    [
+      'says that it is done and hangs up',
+      (socket) => void socket.write(`${head}Content-Length: 10\r\n\r\n`, () => setTimeout(() => socket.destroy(), 50)),
+      { status_code: 200, error: null, response_excerpt: null },
+    ],
+    [
+      'says that it is busy and no more',
+      (socket) => socket.write('HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 10\r\n\r\n'),
+      { status_code: 503, error: 'http_503' },
     ],
     [
       'sends a header without an end',
@@ -106,6 +121,17 @@ describe('E-05: an endpoint that', () => {
     const attempt = await firstAttempt('http', await hostile(answer));
     expect(attempt).toMatchObject(seen);
     expect(Buffer.byteLength(attempt?.response_excerpt ?? '')).toBeLessThanOrEqual(1_024);
+  });
+
+  it('says that it is gone and no more, pauses its subscription', async () => {
+    const sink = await hostile((socket) => socket.write('HTTP/1.1 410 Gone\r\nContent-Length: 10\r\n\r\n'));
+    sinks.push(sink);
+    const { id } = await road.subscribe(`http://127.0.0.1:${sink.port}/`, hasty);
+    await road.publish({});
+    await until(() => road.allAre('held', 1, id));
+    const answer = await server.asAdmin('GET', `/admin/events/subscriptions/${id}`);
+    expect(await answer.json()).toMatchObject({ status: 'paused', paused_reason: 'gone' });
+    expect((await road.delivery(id)).attempts).toMatchObject([{ status_code: 410, error: 'http_410' }]);
   });
 
   it('is not there, is refused', async () => {

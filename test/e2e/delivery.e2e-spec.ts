@@ -117,6 +117,19 @@ onBothBackends('delivery', (tests) => {
     expect(received.map((one) => one.id)).toEqual([received[0]?.id, received[0]?.id]);
   });
 
+  given('waits for nothing where its schedule says so, and has one attempt where that is empty', async () => {
+    const { url, received } = await tests.receiver(() => 500);
+    const { id } = await tests.road.subscribe(url, { retry: { backoff_seconds: [0, 0] } });
+    const { id: once } = await tests.road.subscribe(url, { retry: { backoff_seconds: [] } });
+    await tests.road.publish({});
+    await until(
+      async () => [...(await tests.road.statuses(id)), ...(await tests.road.statuses(once))].join() === 'dead,dead',
+    );
+    expect((await tests.road.delivery(id)).attempts).toHaveLength(3);
+    expect((await tests.road.delivery(once)).attempts).toHaveLength(1);
+    expect(received).toHaveLength(4);
+  });
+
   given('follows no redirect: it is a failed attempt', async () => {
     const elsewhere = await tests.receiver();
     const { url } = await tests.receiver((_, response) => {

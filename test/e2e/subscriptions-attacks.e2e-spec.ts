@@ -44,6 +44,13 @@ async function refused(members: Record<string, unknown>, patchToo = true): Promi
   return pointers[0] ?? [];
 }
 
+/** The pointers of a refusal. */
+async function faultsOf(answer: Response): Promise<string[]> {
+  expect(answer.status).toBe(400);
+  const { errors } = (await answer.json()) as { errors: { pointer: string }[] };
+  return errors.map(({ pointer }) => pointer);
+}
+
 const hosts = [
   ...['127.0.0.1', 'localhost', '127.1', '0x7f.1', '2130706433', '017700000001', '0', '0.0.0.0', '①②⑦.0.0.1'],
   ...['localhost.', '127.0.0.1.', 'app.localhost', '127。0。0。1', '169.254.169.254', '2852039166', '0xa9fea9fe'],
@@ -135,6 +142,47 @@ describe('E-01: with listed networks', () => {
       expect([url, await status(url)]).toEqual([url, 400]);
     }
   });
+
+  it('of this machine, only its names are inside', async () => {
+    for (const url of ['http://localhost:9/', 'https://hooks.localhost:25/', 'https://example.com/']) {
+      expect([url, (await listed.asAdmin('POST', path, { ...minimal, url })).status]).toEqual([url, 201]);
+    }
+    for (const url of [
+      ...['http://example.com/hook', 'http://example.com:443/', 'https://example.com:22/', 'https://example.com:25/'],
+      ...['http://billing:8080/', 'https://billing/', 'https://billing.internal/'],
+    ]) {
+      expect([url, await faultsOf(await listed.asAdmin('POST', path, { ...minimal, url }))]).toEqual([url, ['/url']]);
+    }
+    const clients = '/admin/oauth/clients';
+    for (const uri of ['http://example.com/jwks', 'https://example.com:25/jwks']) {
+      const members = { client_name: 'a', token_endpoint_auth_method: 'private_key_jwt', jwks_uri: uri };
+      expect([uri, await faultsOf(await listed.asAdmin('POST', clients, members))]).toEqual([uri, ['/jwks_uri']]);
+    }
+  });
+});
+
+describe('E-01: with listed networks beside this machine', () => {
+  let listed: TestServer;
+
+  beforeAll(async () => {
+    listed = await startServer({ env: { EVENT_TARGET_NETWORKS: '10.0.0.0/8' } });
+  });
+
+  afterAll(async () => {
+    await listed?.stop();
+  });
+
+  it('a name that is not found in them is refused, unless it was there before', async () => {
+    const url = 'http://gone.invalid/hook';
+    expect(await faultsOf(await listed.asAdmin('POST', path, { ...minimal, url }))).toEqual(['/url']);
+    const jwks = { client_name: 'a', token_endpoint_auth_method: 'private_key_jwt', jwks_uri: url };
+    expect(await faultsOf(await listed.asAdmin('POST', '/admin/oauth/clients', jwks))).toEqual(['/jwks_uri']);
+    const { id } = (await (await listed.asAdmin('POST', path, minimal)).json()) as { id: string };
+    expect(await faultsOf(await listed.asAdmin('PATCH', `${path}/${id}`, { url }))).toEqual(['/url']);
+    await listed.running.app.get(DataSource).query('UPDATE subscriptions SET url = $1 WHERE id = $2', [url, id]);
+    const answer = await listed.asAdmin('PATCH', `${path}/${id}`, { url, max_in_flight: 3 });
+    expect([answer.status, await answer.json()]).toEqual([200, expect.objectContaining({ url, max_in_flight: 3 })]);
+  });
 });
 
 describe('E-11: what could become a header, or end one', () => {
@@ -207,16 +255,16 @@ describe('values out of bounds', () => {
     ...([0, 10_001, -1].map((value) => ['rate_limit_per_second', value]) as [string, unknown][]),
     ...(['', ' ', 'x'.repeat(201), null, 1].map((value) => ['name', value]) as [string, unknown][]),
     ...(['fifo', '', 1].map((value) => ['ordering', value]) as [string, unknown][]),
-    ...(['disabled', null, 1].map((value) => ['status', value]) as [string, unknown][]),
+    ...(['disabled', '', 1].map((value) => ['status', value]) as [string, unknown][]),
     ...(['', 'x'.repeat(1_025), 1].map((value) => ['source', value]) as [string, unknown][]),
     ...([[], null, 'a', {}, Array(101).fill('a')].map((value) => ['event_types', value]) as [string, unknown][]),
     ...(['*a', 'a*', 'a.*.b', '**', 'a.**', '.*', '', 'x'.repeat(256), 1].map((type) => [
       ...['event_types', [type], '/event_types/0'],
     ]) as [string, unknown, string][]),
-    ...([[], Array(21).fill(1), 'x', 1].map((value) => [
+    ...([{}, Array(21).fill(1), 'x', 1].map((value) => [
       ...['retry', { backoff_seconds: value }, '/retry/backoff_seconds'],
     ]) as [string, unknown, string][]),
-    ...([0, 86_401, 1.5, '1', null].map((value) => [
+    ...([-1, 86_401, 1.5, '1', null].map((value) => [
       ...['retry', { backoff_seconds: [1, value] }, '/retry/backoff_seconds/1'],
     ]) as [string, unknown, string][]),
     ['retry', 1],

@@ -68,6 +68,7 @@ describe('M-23: tokens that the server sends for a subscription', () => {
     for (const resource of [
       ...[server.issuer, `${server.issuer}/`, 'https://other.example.com', 'http://hooks.example.com'],
       ...['https://hooks.example.com:8443', 'urn:x', 'https://hooks.example.com#x', 'hooks.example.com', ''],
+      ...['https://user@hooks.example.com', 'https://:@hooks.example.com/in', 'https://u:p@hooks.example.com/'],
       ...['https://hooks.example.com@127.0.0.1/', 'https://hooks.example.com.evil.example/', 1],
     ]) {
       const response = await send('POST', path, await full(), withAuth({ scope: 'read:profile', resource }));
@@ -77,9 +78,11 @@ describe('M-23: tokens that the server sends for a subscription', () => {
   });
 
   it('hold only what the client may have', async () => {
-    const response = await send('POST', path, await full(), withAuth({ scope: 'read:groups' }));
-    expect(response.status).toBe(400);
-    expect(await response.json()).toMatchObject({ errors: [{ pointer: '/auth/scope' }] });
+    for (const scope of ['read:groups', '', ' ']) {
+      const response = await send('POST', path, await full(), withAuth({ scope }));
+      expect([scope, response.status]).toEqual([scope, 400]);
+      expect(await response.json()).toMatchObject({ errors: [{ pointer: '/auth/scope' }] });
+    }
   });
 
   it('are of no client whose tokens are bound to a key', async () => {

@@ -194,7 +194,7 @@ describe('the cut of a client', () => {
         client.client_id,
       ]),
     ).toEqual([
-      { type: 'oauth.token.revoked', data: { client_id: client.client_id, epoch: '1', reason: 'tokens_revoked' } },
+      { type: 'oauth.token.revoked', data: { client_id: client.client_id, epoch: 1, reason: 'tokens_revoked' } },
     ]);
   });
 

@@ -96,19 +96,47 @@ describe('E-05: the body', () => {
       socket.on('close', () => clearInterval(timer));
     });
     expect(await outcome(url, hasty)).toBe('timeout');
+    expect(await outcome(url, { ...hasty, beyond: 'cut' })).toMatch(/^200 [1-9]\d?$/);
   });
 
   it.each([
-    ['shorter than it says', 'Content-Length: 100\r\n\r\nshort', /^(refused|invalid_response)$/],
+    ['shorter than it says', 'Content-Length: 100\r\n\r\nshort', /^200 5$/],
+    ['in chunks that are none', 'Transfer-Encoding: chunked\r\n\r\nnot hexadecimal\r\n', /^200 0$/],
     [
-      'in chunks that are none',
-      'Transfer-Encoding: chunked\r\n\r\nnot hexadecimal\r\n',
+      'of two lengths, which is a fault of the header',
+      'Content-Length: 5\r\nContent-Length: 6\r\n\r\nshort!',
       /^(refused|invalid_response)$/,
     ],
-    ['of two lengths', 'Content-Length: 5\r\nContent-Length: 6\r\n\r\nshort!', /^(refused|invalid_response)$/],
-  ])('that is %s is no response', async (_, rest, expected) => {
+  ])('that is %s is no response, or one that is cut off', async (_, rest, cut) => {
     const url = await hostile((socket) => socket.end(head + rest));
-    expect(await outcome(url, patient)).toMatch(expected);
+    expect(await outcome(url, patient)).toMatch(/^(refused|invalid_response)$/);
+    expect(await outcome(url, { ...patient, beyond: 'cut' })).toMatch(cut);
+  });
+
+  it.each<[string, (socket: Socket) => void]>([
+    ['never comes', () => undefined],
+    ['breaks off', (socket) => socket.destroy()],
+    ['is reset', (socket) => socket.resetAndDestroy()],
+  ])('that %s takes nothing away from status and header', async (_, then) => {
+    const url = await hostile((socket) => {
+      socket.write('HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 9\r\n\r\nx', () =>
+        setTimeout(then, 50, socket),
+      );
+    });
+    const response = await egress.request(url, { ...hasty, beyond: 'cut' });
+    expect(response).toMatchObject({ status: 503, headers: { 'retry-after': '7' } });
+    expect(response.body.toString()).toBe('x');
+  });
+
+  it('that is no longer waited for ends the request all the same', async () => {
+    const url = await hostile((socket) => socket.write(`${head}Content-Length: 5\r\n\r\n`));
+    const givenUp = new AbortController();
+    setTimeout(() => givenUp.abort(new Error('given up')), 200);
+    expect(await outcome(url, { ...patient, beyond: 'cut', signal: givenUp.signal })).toBe('200 0');
+    expect(await outcome(url, { ...patient, signal: AbortSignal.abort(new Error('given up')) })).toBe(
+      'Error: given up',
+    );
+    while (sinks.some((sink) => sink !== healthy && sink.open > 0)) await sleep(5);
   });
 });
 

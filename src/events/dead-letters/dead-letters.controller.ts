@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query as QueryOf } from '@nestjs/common';
 import { Audited, type Caller, CurrentCaller, RequireScope } from '../../access/index.js';
-import { bodyOf, type Page, type Query } from '../../http/index.js';
+import { bodyOf, NoMembersBody, type Page, type Query } from '../../http/index.js';
 import { Documented } from '../../openapi/index.js';
 import type { DeadLetterAnswer, ReplayAnswer } from './dead-letter.js';
 import { readFilter } from './dead-letter-filter.js';
@@ -40,7 +40,11 @@ export class DeadLettersController {
   @HttpCode(202)
   @Audited('dead_letter.replayed')
   @Documented(replayDeadLetter)
-  replay(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<DeadLetterAnswer> {
+  replay(
+    @Body(bodyOf(NoMembersBody, { optional: true })) _: NoMembersBody,
+    @CurrentCaller() caller: Caller,
+    @Param('id') id: string,
+  ): Promise<DeadLetterAnswer> {
     return this.letters.replay(caller, id);
   }
 

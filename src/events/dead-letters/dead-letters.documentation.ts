@@ -97,6 +97,7 @@ export const replayDeadLetter: Documentation = {
   description:
     'The delivery begins its schedule anew, with the same `webhook-id`. However often this is asked for, and at once, it happens once.',
   pathParameters: { id: members.id },
+  body: { members: {}, example: {} },
   answers: { 202: { description: 'It is on its way.', schema: replayedLetter } },
   problems: [new DeadLetterNotFound(), new SubscriptionGone()],
 };

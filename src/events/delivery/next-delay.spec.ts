@@ -21,6 +21,11 @@ describe('the delay of the next attempt', () => {
     expect(nextDelay(1, [], 10, 0.5)).toBeUndefined();
   });
 
+  it('is nothing where the schedule says so', () => {
+    expect([0, 0.5, 0.999].map((random) => nextDelay(1, [0, 5], undefined, random))).toEqual([0, 0, 0]);
+    expect(nextDelay(2, [0, 5], undefined, 0.5)).toBe(5_000);
+  });
+
   it('is what the receiver asks for, up to an hour', () => {
     expect(nextDelay(1, schedule, 30, 0.5)).toBe(30_000);
     expect(nextDelay(1, [60], 1, 0.5)).toBe(1_000);

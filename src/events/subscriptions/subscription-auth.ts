@@ -6,6 +6,9 @@ type AuthPatch = Pick<MergePatch<SubscriptionSettings>, 'authType' | 'authScope'
 
 const maxScopeLength = 4096;
 
+/** What a URI has before its host (RFC 3986 §3.2.1). */
+const userInformation = /^[^:/?#]+:\/\/[^/?#]*@/;
+
 /** Reads `auth`, or the merge patch of it; `null` puts each member back to its default. */
 export function readAuth(auth: Readonly<Record<string, unknown>>, report: Report): AuthPatch {
   for (const name of Object.keys(auth)) {
@@ -36,9 +39,8 @@ function readText<Out>(
   return undefined;
 }
 
-/** An empty scope counts as omitted (RFC 6749 §3.2). */
+/** An empty one is no scope (RFC 6749 §3.3): it would have to stand for none, or for all. */
 function readScope(scope: string, report: Report): readonly string[] | null {
-  if (scope === '') return null;
   let names: readonly string[];
   try {
     if (scope.length > maxScopeLength) throw new RangeError();
@@ -54,7 +56,9 @@ function readScope(scope: string, report: Report): readonly string[] | null {
 
 function readResource(resource: string, report: Report): string {
   try {
-    return parseResource(resource);
+    const read = parseResource(resource);
+    if (userInformation.test(read)) report('/auth/resource', 'must not hold a user or a password');
+    return read;
   } catch {
     report('/auth/resource', 'must be an absolute URI without a fragment, of at most 1024 characters');
     return resource;

@@ -51,9 +51,9 @@ export const settingSchemas: MemberSchemas<Pick<SubscriptionAnswer, SettingName>
   }),
   retry: object({
     backoff_seconds: list(
-      'How long to wait before the second, third, … attempt; that of the server unless given.',
-      count('Seconds.', 1, { minimum: 1, maximum: 86_400 }),
-      { minItems: 1, maxItems: 20, examples: [[1, 2, 4]] },
+      'How long to wait before the second, third, … attempt; that of the server unless given. Empty: there is one attempt alone.',
+      count('Seconds; 0: at once.', 1, { minimum: 0, maximum: 86_400 }),
+      { maxItems: 20, examples: [[1, 2, 4]] },
     ),
   }),
   timeout_ms: count('How long one attempt may take.', 10_000),

@@ -136,13 +136,13 @@ function readRetry(retry: Readonly<Record<string, unknown>>, report: Report): re
   }
   const { backoff_seconds: seconds } = retry;
   if (seconds === undefined || seconds === null) return seconds;
-  if (!Array.isArray(seconds) || seconds.length === 0 || seconds.length > retryLimits.attempts) {
-    report('/retry/backoff_seconds', `must be a list of 1 to ${retryLimits.attempts} integers`);
+  if (!Array.isArray(seconds) || seconds.length > retryLimits.attempts) {
+    report('/retry/backoff_seconds', `must be a list of at most ${retryLimits.attempts} integers`);
     return undefined;
   }
   for (const [index, value] of seconds.entries()) {
-    if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > retryLimits.seconds) {
-      report(`/retry/backoff_seconds/${index}`, `must be an integer from 1 to ${retryLimits.seconds}`);
+    if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > retryLimits.seconds) {
+      report(`/retry/backoff_seconds/${index}`, `must be an integer from 0 to ${retryLimits.seconds}`);
     }
   }
   return seconds as readonly number[];

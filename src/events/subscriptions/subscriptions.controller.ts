@@ -2,7 +2,7 @@ import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Qu
 import type { FastifyReply } from 'fastify';
 import { Audited, type Caller, CurrentCaller, RequireScope } from '../../access/index.js';
 import { ServerConfig } from '../../config/index.js';
-import { bodyOf, type Page, type Query as QueryParameters } from '../../http/index.js';
+import { bodyOf, NoMembersBody, type Page, type Query as QueryParameters } from '../../http/index.js';
 import { Documented } from '../../openapi/index.js';
 import { SigningSecretsService } from './signing-secrets.service.js';
 import { SubscriptionListingService } from './subscription-listing.service.js';
@@ -22,12 +22,7 @@ import {
   testSubscription,
   updateSubscription,
 } from './subscriptions.documentation.js';
-import {
-  CreateSubscriptionBody,
-  RotateSecretBody,
-  TestSubscriptionBody,
-  UpdateSubscriptionBody,
-} from './subscriptions.dto.js';
+import { CreateSubscriptionBody, RotateSecretBody, UpdateSubscriptionBody } from './subscriptions.dto.js';
 import { SubscriptionsService } from './subscriptions.service.js';
 import { TestEventsService } from './test-events.service.js';
 
@@ -104,7 +99,7 @@ export class SubscriptionsController {
   @Audited('subscription.tested')
   @Documented(testSubscription)
   async test(
-    @Body(bodyOf(TestSubscriptionBody, { optional: true })) _: TestSubscriptionBody,
+    @Body(bodyOf(NoMembersBody, { optional: true })) _: NoMembersBody,
     @CurrentCaller() caller: Caller,
     @Param('id') id: string,
   ): Promise<TestAnswer> {

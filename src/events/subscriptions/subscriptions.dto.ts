@@ -56,9 +56,9 @@ export abstract class SubscriptionMembers {
   @Untouched()
   auth?: JsonObject | null;
 
-  @ValidateIf(isSent)
+  @IsOptional()
   @IsIn(['active', 'paused'])
-  status?: SubscriptionStatus;
+  status?: SubscriptionStatus | null;
 }
 
 /** Body of `POST /admin/events/subscriptions`. */
@@ -86,6 +86,3 @@ export class RotateSecretBody {
   @Integer(0, 2_592_000)
   overlap_seconds?: number | null;
 }
-
-/** Body of `POST /admin/events/subscriptions/{id}/test`: nothing. */
-export class TestSubscriptionBody {}

@@ -41,7 +41,7 @@ export class SubscriptionsService {
     @Inject(DeletedSubscriptions) private readonly deleted: DeletedSubscriptions,
     @Inject(LaneSignal) private readonly signal: LaneSignal,
     @Inject(Clock) private readonly clock: Clock,
-    @Inject(Egress) egress: Egress,
+    @Inject(Egress) private readonly egress: Egress,
     @Inject(ServerConfig) { issuer }: ServerConfig,
   ) {
     this.checkTarget = (url) => egress.checkTarget(url) ?? ownOriginFault(url, issuer);
@@ -53,7 +53,8 @@ export class SubscriptionsService {
    * @throws Problem 400 with every fault, 403 when the caller's token does not cover what the subscription sends
    */
   async create(caller: Caller, body: CreateSubscriptionBody): Promise<CreatedSubscription> {
-    const settings = newSettings(body, caller.clientId, this.checkTarget);
+    const unfit = await this.lookUp(body.url);
+    const settings = newSettings(body, caller.clientId, (url) => this.checkTarget(url) ?? unfit);
     return inTransaction(this.dataSource, async (tx) => {
       const settled = await this.scope.settle(tx, undefined, settings);
       requireAuthority(caller, settled);
@@ -73,9 +74,12 @@ export class SubscriptionsService {
    * @throws Problem 400 with every fault, 403 when the caller's token does not cover the subscription before and after
    */
   async update(caller: Caller, id: string, patch: UpdateSubscriptionBody): Promise<Subscription> {
+    const unfit = await this.lookUp(patch.url);
     return inTransaction(this.dataSource, async (tx) => {
       const before = await this.acquire(tx, caller, id);
-      const merged = changedSettings(before, patch, caller.clientId, this.checkTarget);
+      // What is as it was need not be found just now.
+      const checkTarget: CheckTarget = (url) => this.checkTarget(url) ?? (url === before.url ? undefined : unfit);
+      const merged = changedSettings(before, patch, caller.clientId, checkTarget);
       const after = await this.scope.settle(tx, before, merged);
       const changed = (Object.keys(defaultSettings) as SettingName[]).filter(
         (member) => !isDeepStrictEqual(after[member], before[member]),
@@ -105,6 +109,11 @@ export class SubscriptionsService {
       await this.journal.record(tx, caller, 'subscription.deleted', id, journalled(subscription));
       afterCommit(tx, () => this.deleted.cancelSoon(id));
     });
+  }
+
+  /** Before the transaction, which shall not wait for a name. */
+  private async lookUp(url: string | null | undefined): Promise<string | undefined> {
+    return typeof url === 'string' ? this.egress.lookUpTarget(url) : undefined;
   }
 
   /** The subscription, for a write of `caller`. */
