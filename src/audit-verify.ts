@@ -1,5 +1,6 @@
 import 'reflect-metadata';
-import { createReadStream } from 'node:fs';
+import { constants, createReadStream } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import type { DataSource } from 'typeorm';
@@ -55,6 +56,29 @@ function readOptions(): Options | 'help' {
   });
   if (values.help === true) return 'help';
   return { checkpoints: values.checkpoint ?? [], exportFile: values.export, json: values.json ?? false };
+}
+
+/**
+ * What is wrong with the files that were named, a line for each: looked at before anything else is begun.
+ *
+ * @returns `FILE: cannot be read (ENOENT)`, by the code of the system
+ */
+async function unreadable({ checkpoints, exportFile }: Options): Promise<string[]> {
+  const faults: string[] = [];
+  for (const file of [...checkpoints, ...(exportFile === undefined ? [] : [exportFile])]) {
+    const fault = await readingFault(file);
+    if (fault !== undefined) faults.push(`${file}: cannot be read (${fault})`);
+  }
+  return faults;
+}
+
+async function readingFault(file: string): Promise<string | undefined> {
+  try {
+    await access(file, constants.R_OK);
+    return (await stat(file)).isDirectory() ? 'EISDIR' : undefined;
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+  }
 }
 
 async function readAll(files: readonly string[], key: Buffer): Promise<Checkpoint[]> {
@@ -172,7 +196,11 @@ async function run(): Promise<number> {
     say(`${error instanceof Error ? error.message : 'wrong arguments'}\n\n${usage}`);
     return EX_USAGE;
   }
-  if (options !== 'help') return verify(options);
+  if (options !== 'help') {
+    const faults = await unreadable(options);
+    for (const fault of faults) say(fault);
+    return faults.length > 0 ? EX_USAGE : verify(options);
+  }
   process.stdout.write(`${usage}\n`);
   return 0;
 }

@@ -118,7 +118,7 @@ function propertyOf(flags: string): string {
 }
 
 function readJson(option: string, file: string): Members {
-  const text = read(option, file);
+  const text = read(file);
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Members;
@@ -128,10 +128,10 @@ function readJson(option: string, file: string): Members {
   throw usageFault(`${option}: ${file} must hold a JSON object`);
 }
 
-function read(option: string, file: string): string {
+function read(file: string): string {
   try {
     return readFileSync(file === '-' ? 0 : file, 'utf8');
   } catch (error) {
-    throw usageFault(`${option}: ${file} cannot be read (${systemCode(error)})`);
+    throw usageFault(`${file}: cannot be read (${systemCode(error)})`);
   }
 }

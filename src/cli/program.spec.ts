@@ -35,11 +35,12 @@ async function signet(
 
 describe('signet', () => {
   it.each([
-    ['', ['clients', 'scopes', 'keys', 'token', 'tokens', 'audit', 'doctor', 'migrate', 'kek', 'bootstrap']],
+    ['', ['clients', 'secrets', 'scopes', 'keys', 'token', 'tokens', 'audit', 'doctor', 'migrate', 'kek', 'bootstrap']],
     [
       'clients',
       ['list', 'get', 'create', 'update', 'disable', 'enable', 'delete', 'regenerate-secret', 'revoke-tokens'],
     ],
+    ['secrets', ['list', 'regenerate', 'delete']],
     ['scopes', ['list', 'create', 'update', 'delete']],
     ['keys', ['list', 'rotate', 'revoke']],
     ['tokens', ['list', 'revoke']],
@@ -67,6 +68,10 @@ describe('signet', () => {
     [['clients', 'create', '--file', '/nowhere/client.json']],
     [['clients', 'update', 'billing']],
     [['clients', 'regenerate-secret', 'billing', '--overlap', '-1']],
+    [['secrets']],
+    [['secrets', 'list']],
+    [['secrets', 'regenerate', 'billing', '--overlap', 'long']],
+    [['secrets', 'delete', 'billing']],
     [['scopes', 'update', 'read:x']],
     [['audit', 'list', '--success', '--failure']],
     [['audit', 'export', '--format', 'xml']],

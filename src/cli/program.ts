@@ -9,6 +9,7 @@ import { addImportCommand } from './import-commands.js';
 import { addKeyCommands } from './key-commands.js';
 import { printable } from './printable.js';
 import { addScopeCommands } from './scope-commands.js';
+import { addSecretCommands } from './secret-commands.js';
 import type { Shell } from './session.js';
 import { addStatisticsCommand } from './statistics-commands.js';
 import { addTokenCommands } from './token-commands.js';
@@ -59,6 +60,7 @@ function commandLine(shell: Shell, programs: Programs): Command {
       outputError: (text, write) => write(text.replaceAll(/(--?[\w-]+)=[^']*'/g, "$1'")),
     });
   addClientCommands(program, shell);
+  addSecretCommands(program, shell);
   addScopeCommands(program, shell);
   addKeyCommands(program, shell);
   addTokenCommands(program, shell);

@@ -28,7 +28,6 @@ const unavailableSystemErrors = new Set([
   'ECONNRESET',
   'EHOSTUNREACH',
   'ENETUNREACH',
-  'ENOENT',
   'ENOTFOUND',
   'EAI_AGAIN',
   'EPIPE',
@@ -52,11 +51,17 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   if (code !== undefined) {
+    if (isMissingSocket(code, error)) return true;
     if (unavailableSqlStates.has(code) || unavailableSystemErrors.has(code) || code.startsWith('08')) return true;
   }
   const text = 'message' in error && typeof error.message === 'string' ? error.message : '';
   if (unavailableMessages.some((message) => text.includes(message))) return true;
   return 'cause' in error && isDatabaseUnavailable(error.cause);
+}
+
+/** There is no Unix socket where the database should be; of any other file that is not there, the database knows nothing. */
+function isMissingSocket(code: string, error: object): boolean {
+  return code === 'ENOENT' && 'syscall' in error && error.syscall === 'connect';
 }
 
 /** Turns a fault of an absent database into {@link DatabaseUnavailable}; every other error is returned as it is. */

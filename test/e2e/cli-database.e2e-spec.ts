@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -148,6 +148,31 @@ describe('signet with the embedded database', () => {
       'data directory': 'fail: key-encryption-key can be read by others',
       'key-encryption key': expect.stringMatching(/^fail: /) as string,
     });
+  });
+
+  it('names a file that cannot be read, and does not blame the database', async () => {
+    mkdirSync(join(directory, 'folder'));
+    const says = async (...args: string[]): Promise<[number | string, string]> => {
+      const { code, stdout, stderr } = await signet(args, { SIGNET_URL: 'http://localhost:9' });
+      expect(stdout).toBe('');
+      return [code, stderr];
+    };
+    const missing = 'nope.jsonl: cannot be read (ENOENT)\n';
+    expect(await says('audit', 'verify', '--checkpoint', 'nope.jsonl')).toEqual([64, missing]);
+    expect(await says('audit', 'verify', '--export', 'nope.jsonl', '--checkpoint', 'folder')).toEqual([
+      64,
+      `folder: cannot be read (EISDIR)\n${missing}`,
+    ]);
+    for (const args of [
+      ['apply', '-f', 'nope.jsonl'],
+      ['plan', '-f', 'nope.jsonl'],
+      ['import', '--from', 'hydra', 'nope.jsonl'],
+      ['clients', 'create', '--file', 'nope.jsonl'],
+      ['events', 'subscriptions', 'create', '--file', 'nope.jsonl'],
+    ]) {
+      expect(await says(...args)).toEqual([2, `signet: ${missing}`]);
+    }
+    expect(existsSync(join(directory, 'data'))).toBe(false);
   });
 
   it('refuses to overwrite credentials, and makes no client then', async () => {

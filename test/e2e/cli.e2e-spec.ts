@@ -63,6 +63,10 @@ async function text(...args: readonly string[]): Promise<string> {
   return stdout;
 }
 
+function idOf({ secret_id: id }: Readonly<Record<string, unknown>>): unknown {
+  return id;
+}
+
 interface Page {
   readonly items: readonly Record<string, unknown>[];
   readonly next_cursor: string | null;
@@ -93,6 +97,14 @@ describe('signet clients', () => {
     for (const { client_secret: value } of [created, secret]) expect(shown).not.toContain(value);
     const [old] = (created['secrets'] as { secret_id: string }[]).map(({ secret_id: id }) => id);
     expect(await text('clients', 'delete-secret', 'billing', old ?? '')).toBe(`the secret ${old} is deleted\n`);
+    const next = await json('secrets', 'regenerate', 'billing', '--overlap', '60');
+    const left = await json<Page>('secrets', 'list', 'billing');
+    expect(left).toMatchObject({ items: [{}, {}], next_cursor: null });
+    expect(new Set(left.items.map(idOf))).toEqual(new Set([secret, next].map(idOf)));
+    const table = await text('secrets', 'list', 'billing');
+    expect(table).toMatch(/^SECRET_ID +HINT +CREATED +EXPIRES +LAST_USED\n/);
+    for (const { client_secret: value } of [secret, next]) expect(table).not.toContain(value);
+    expect(await text('secrets', 'delete', 'billing', String(idOf(secret)))).toMatch(/^the secret .+ is deleted$/m);
     expect(await text('clients', 'delete', 'billing')).toBe('billing is deleted\n');
     expect(await signet(['clients', 'get', 'billing'])).toEqual({
       code: 1,
