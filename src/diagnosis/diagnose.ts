@@ -6,6 +6,7 @@ import { SigningKeyEntity } from '../keys/index.js';
 import { deliveryFinding, eventFinding } from './event-findings.js';
 import { fail, type Finding } from './finding.js';
 import { encryptionFinding, signingKeyFinding } from './key-findings.js';
+import { lifetimeFinding } from './lifetime-finding.js';
 import { clockFinding, migrationFinding, versionFinding } from './postgres-findings.js';
 import { auditRightsFinding, partitionFinding } from './schema-findings.js';
 
@@ -30,6 +31,7 @@ export async function diagnoseDatabase(config: Config, url: string): Promise<Fin
       ...(await all([
         ['key-encryption key', () => encryptionFinding(dataSource, config)],
         ['signing keys', () => signingKeyFinding(dataSource, config, Date.now())],
+        ['token lifetimes', () => lifetimeFinding(dataSource, config.tokens.accessTokenTtlSeconds)],
         ['partitions', () => partitionFinding(dataSource, new Date())],
         ['audit rights', () => auditRightsFinding(dataSource)],
         ['events', () => eventFinding(dataSource)],
