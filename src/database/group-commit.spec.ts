@@ -50,6 +50,28 @@ describe('GroupCommit', () => {
     expect(database.batches).toEqual([['a', 'b', 'c']]);
   });
 
+  it.each([
+    ['has not answered', 4_000, ['unavailable', 'unavailable']],
+    ['has refused', 5, ['unavailable', 'b!']],
+  ])('T-23: what waits behind a batch that the database %s', async (_, durationMs, expected) => {
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(0);
+    const group = groupCommit();
+    const outcome = (item: string) => group.add(item).catch(() => 'unavailable');
+    const first = outcome('a');
+    await database.waiting();
+    const second = outcome('b');
+    clock.mockReturnValue(durationMs);
+    await database.failNext(new DatabaseUnavailable());
+    expect(await first).toBe(expected[0]);
+    if (expected[1] === 'b!') await database.settleNext();
+    expect(await second).toBe(expected[1]);
+    await group.drained();
+    clock.mockRestore();
+    const third = group.add('c');
+    await database.settleNext();
+    expect(await third).toBe('c!');
+  });
+
   it('answers nobody before the commit, and gathers what arrives meanwhile for the next', async () => {
     const group = groupCommit();
     const answered: string[] = [];

@@ -24,12 +24,16 @@ interface Waiting<Item, Result> {
   readonly reject: (error: unknown) => void;
 }
 
+/** A batch that fails because the database is away after so many milliseconds has waited for a database that does not answer. */
+const unansweredMs = 1_000;
+
 /**
  * Group commit: while one batch is being written, arrivals queue up and go out together in the next. Each caller is answered
  * after the commit that holds its item.
  *
  * A batch that fails for a reason of its own (not because the database is away) is written again item by item, so that one
- * bad item fails alone.
+ * bad item fails alone. When the database does not answer a batch at all, what has queued up behind it fails with it: it would
+ * wait as long once more, and has waited already.
  */
 export class GroupCommit<Item, Result> {
   private queue: Waiting<Item, Result>[] = [];
@@ -97,23 +101,31 @@ export class GroupCommit<Item, Result> {
     if (batch === this.queue) this.queue = [];
     const begin = performance.now();
     this.options.measures?.began(batch.length, begin - this.waitingSince);
-    await this.write(batch);
-    this.options.measures?.ended(performance.now() - begin);
+    const outage = await this.write(batch);
+    const durationMs = performance.now() - begin;
+    this.options.measures?.ended(durationMs);
+    if (outage !== undefined && durationMs >= unansweredMs) {
+      for (const { reject } of this.queue.splice(0)) reject(outage);
+    }
     this.writing = false;
     if (this.queue.length > 0) this.startWhenReady();
     else for (const resolve of this.idle.splice(0)) resolve();
   }
 
-  private async write(batch: readonly Waiting<Item, Result>[]): Promise<void> {
+  /** @returns why the database is away, if it is */
+  private async write(batch: readonly Waiting<Item, Result>[]): Promise<DatabaseUnavailable | undefined> {
     try {
       const results = await this.options.commit(batch.map(({ item }) => item));
       batch.forEach(({ resolve }, index) => resolve(results[index] as Result));
+      return undefined;
     } catch (error) {
       if (batch.length === 1 || error instanceof DatabaseUnavailable) {
         for (const { reject } of batch) reject(error);
-        return;
+        return error instanceof DatabaseUnavailable ? error : undefined;
       }
-      for (const waiting of batch) await this.write([waiting]);
+      let outage: DatabaseUnavailable | undefined;
+      for (const waiting of batch) outage = await this.write([waiting]);
+      return outage;
     }
   }
 }

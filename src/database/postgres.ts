@@ -1,4 +1,5 @@
 import { Pool, type QueryResultRow } from 'pg';
+import { answerWithinMs } from './answer-time.js';
 import { type ConnectionCounts, connectionsOf } from './connection-counts.js';
 import { asDatabaseError } from './database-unavailable.js';
 
@@ -12,7 +13,7 @@ const sessionSettings = [
   'enable_hashjoin=off',
   'enable_mergejoin=off',
   'jit=off',
-  'statement_timeout=5000',
+  `statement_timeout=${answerWithinMs}`,
   'idle_in_transaction_session_timeout=5000',
 ];
 
@@ -35,7 +36,7 @@ export class Postgres {
       connectionString,
       max: options.max,
       connectionTimeoutMillis: 3_000,
-      query_timeout: 5_000,
+      query_timeout: answerWithinMs,
       keepAlive: true,
       application_name: 'signet-hot',
       options: sessionSettings.map((setting) => `-c ${setting}`).join(' '),

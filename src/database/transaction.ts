@@ -1,9 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { traced, untraced } from '../measurements/index.js';
+import { answerWithinMs } from './answer-time.js';
 import { asDatabaseError, DatabaseUnavailable } from './database-unavailable.js';
-
-/** How long somebody who waits for an answer is kept waiting, in milliseconds. */
-const answerWithinMs = 6_000;
 
 /** For work that nobody waits for. */
 export const unhurried = { withinMs: Infinity } as const;

@@ -59,13 +59,13 @@ describe('the events of a client', () => {
 
     const events = await eventsOf(clientId);
     expect(events.map(({ type, data }) => [type, data])).toEqual([
-      ['oauth.client.created', { client_id: clientId, epoch: '0' }],
-      ['oauth.client.updated', { client_id: clientId, epoch: '0', changed: ['description', 'scope'] }],
+      ['oauth.client.created', { client_id: clientId, epoch: 0 }],
+      ['oauth.client.updated', { client_id: clientId, epoch: 0, changed: ['description', 'scope'] }],
       ['oauth.client.secret_regenerated', { client_id: clientId, secret_id: secretId }],
-      ['oauth.client.updated', { client_id: clientId, epoch: '0', changed: ['secrets'] }],
-      ['oauth.client.disabled', { client_id: clientId, epoch: '1', changed: ['description', 'status'] }],
-      ['oauth.client.enabled', { client_id: clientId, epoch: '1', changed: ['status'] }],
-      ['oauth.client.deleted', { client_id: clientId, epoch: '2' }],
+      ['oauth.client.updated', { client_id: clientId, epoch: 0, changed: ['secrets'] }],
+      ['oauth.client.disabled', { client_id: clientId, epoch: 1, changed: ['description', 'status'] }],
+      ['oauth.client.enabled', { client_id: clientId, epoch: 1, changed: ['status'] }],
+      ['oauth.client.deleted', { client_id: clientId, epoch: 2 }],
     ]);
     for (const { source } of events) expect(source).toBe('https://signet.example');
   });
