@@ -14,9 +14,15 @@ export class AllowedMethods {
     return [...this.routes].map(([pattern, { methods }]) => ({ pattern, methods: [...methods] }));
   }
 
-  /** Whether some route takes `method`. */
-  anywhere(method: string): boolean {
-    return [...this.routes.values()].some(({ methods }) => methods.has(method));
+  /**
+   * What a request that no route takes is told: for a known path, or with a method that is taken nowhere, the methods that the
+   * path does take (405, RFC 9110 §15.5.6; security.md H-03); `undefined`: the path is unknown (404).
+   *
+   * @param path without a query string
+   */
+  insteadOf(method: string, path: string): string[] | undefined {
+    const allow = this.of(path);
+    return allow.length > 0 || !this.anywhere(method) ? allow : undefined;
   }
 
   /** The methods that some route takes at `path` (without a query string), sorted; none for an unknown path. */
@@ -27,6 +33,10 @@ export class AllowedMethods {
       if (matches(route.segments, segments)) for (const method of route.methods) methods.add(method);
     }
     return [...methods].toSorted();
+  }
+
+  private anywhere(method: string): boolean {
+    return [...this.routes.values()].some(({ methods }) => methods.has(method));
   }
 }
 

@@ -1,6 +1,12 @@
 import { oauthErrorBody, type OAuthError, type Problem, problemBody } from '../protocol/index.js';
 import { asOAuthError, asProblem } from './fault.js';
 
+/** The Content-Type of what this server writes itself, with the parameter that the framework would add to it. */
+export const mediaTypes = {
+  json: 'application/json; charset=utf-8',
+  problem: 'application/problem+json; charset=utf-8',
+} as const;
+
 /** An answer before it is written to a reply or to a bare socket. */
 export interface ErrorResponse {
   readonly status: number;
@@ -24,7 +30,7 @@ export function errorResponse(fault: OAuthError | Problem, path: string): ErrorR
     ? JSON.stringify(oauthErrorBody(asOAuthError(fault)))
     : JSON.stringify(problemBody(asProblem(fault)));
   const headers: Record<string, string> = {
-    'content-type': oauth ? 'application/json' : 'application/problem+json',
+    'content-type': oauth ? mediaTypes.json : mediaTypes.problem,
     'cache-control': 'no-store',
   };
   if (fault.challenge !== undefined) headers['www-authenticate'] = fault.challenge;

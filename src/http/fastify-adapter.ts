@@ -13,6 +13,7 @@ import type { PreparedDocuments } from './prepared-document.js';
 import { headerFault } from './header-fault.js';
 import { bodyFault, bodyLimits, readBodiesStrictly } from './request-body.js';
 import { createRequestIds } from './request-id.js';
+import { pathOf } from './request-path.js';
 import { RequestSpans } from './request-spans.js';
 import { securityHeaders } from './security-headers.js';
 import { Traffic } from './traffic.js';
@@ -85,7 +86,7 @@ export function createFastifyAdapter(options: HttpOptions): FastifyAdapter {
   const adapter = new FastifyAdapter(serverOptions);
   const fastify = adapter.getInstance() as FastifyInstance;
   fastify.addHook('onRoute', (route) => options.allowedMethods.add(route.url, route.method));
-  receiveRequests(fastify, fixedHeaders);
+  receiveRequests(fastify, fixedHeaders, options.allowedMethods);
   readBodiesStrictly(fastify);
   noteAnswers(fastify, options.logger, traffic);
   spans?.follow(fastify);
@@ -116,7 +117,11 @@ function refuseUpgrades(
 }
 
 /** What happens to every request before its handler: its answer gets the fixed headers, and it is refused if its form is wrong. */
-function receiveRequests(fastify: FastifyInstance, fixedHeaders: Readonly<Record<string, string>>): void {
+function receiveRequests(
+  fastify: FastifyInstance,
+  fixedHeaders: Readonly<Record<string, string>>,
+  allowedMethods: AllowedMethods,
+): void {
   const entries = Object.entries(fixedHeaders);
   fastify.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, done) => {
     for (const [name, value] of entries) reply.header(name, value);
@@ -127,8 +132,15 @@ function receiveRequests(fastify: FastifyInstance, fixedHeaders: Readonly<Record
       // RFC 6749 §5.1
       reply.header('pragma', 'no-cache');
     }
-    done(headerFault(request.raw) ?? bodyFault(request.raw));
+    done(headerFault(request.raw) ?? methodFault(request, allowedMethods) ?? bodyFault(request.raw));
   });
+}
+
+/** A wrong method; said before the framework reads the body, of which it wants things that some methods (`QUERY`) ask for. */
+function methodFault(request: FastifyRequest, allowedMethods: AllowedMethods): Problem | undefined {
+  if (request.routeOptions.url !== undefined) return undefined;
+  const allow = allowedMethods.insteadOf(request.method, pathOf(request));
+  return allow === undefined ? undefined : methodNotAllowed(allow);
 }
 
 /** Counts and logs what the framework has answered. */

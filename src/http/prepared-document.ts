@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isNotModified } from '../protocol/index.js';
+import { mediaTypes } from './error-response.js';
 import { headerFault } from './header-fault.js';
 import type { Traffic } from './traffic.js';
 
@@ -75,13 +76,7 @@ export class PreparedDocuments {
         response.writeHead(304, common).end();
       } else {
         response
-          .writeHead(200, [
-            ...common,
-            'content-type',
-            'application/json; charset=utf-8',
-            'content-length',
-            String(body.length),
-          ])
+          .writeHead(200, [...common, 'content-type', mediaTypes.json, 'content-length', String(body.length)])
           .end(body);
       }
       traffic.route('GET', path).answered(response.statusCode, performance.now() - begin);

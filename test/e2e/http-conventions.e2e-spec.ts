@@ -153,6 +153,23 @@ describe('paths and methods', () => {
     }
   });
 
+  it('H-03 QUERY, of which the framework wants a Content-Type, is a 405 with and without one', async () => {
+    const bodies = [
+      [],
+      ['Content-Type: application/json'],
+      ['Content-Type: text/plain', 'Content-Length: 2', '', '{}'],
+    ];
+    for (const path of ['/', '/nothing', '/oauth/token', '/oauth/nothing', clientsPath, '/health/live']) {
+      for (const body of bodies) {
+        const response = await raw(`QUERY ${path} HTTP/1.1`, 'Host: x', ...body);
+        if (path.startsWith('/oauth/')) await expectOAuthError(response, 405, 'invalid_request');
+        else await expectProblem(response, 405);
+        expect(response.headers.has('allow')).toBe(true);
+      }
+    }
+    expect((await raw('QUERY /oauth/token HTTP/1.1', 'Host: x')).headers.get('allow')).toBe('POST');
+  });
+
   it('H-03 CONNECT is a 405, and the connection is closed', async () => {
     for (const target of ['127.0.0.1:22', '/oauth/token']) {
       const response = await lastRaw(`CONNECT ${target} HTTP/1.1`, 'Host: x');

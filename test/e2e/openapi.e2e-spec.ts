@@ -226,6 +226,13 @@ describe('how it is served', () => {
     }
   });
 
+  it('with a slash behind it leads to the page, below a prefix too', async () => {
+    const response = await server.fetch('/docs/', { redirect: 'manual' });
+    expect([response.status, response.headers.get('location')]).toEqual([308, '../docs']);
+    const followed = await server.fetch('/docs/');
+    expect([followed.status, new URL(followed.url).pathname]).toEqual([200, '/docs']);
+  });
+
   it('H-05: with a style sheet and a script that the policy lets work', async () => {
     const css = await (await server.fetch('/docs/swagger-ui.css')).text();
     for (const [, address = ''] of css.matchAll(/url\(\s*["']?([^"')]+)/g)) expect(address).toMatch(/^data:image\//);
@@ -238,7 +245,7 @@ describe('how it is served', () => {
 
   it('H-05: unless the operator does not want it seen', async () => {
     const silent = await startServer({ env: { API_DOCS: 'false' } });
-    for (const path of ['/openapi.json', '/docs', '/docs/swagger-ui.css']) {
+    for (const path of ['/openapi.json', '/docs', '/docs/', '/docs/swagger-ui.css']) {
       expect((await silent.fetch(path)).status).toBe(404);
     }
     await silent.stop();
