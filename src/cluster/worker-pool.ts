@@ -41,6 +41,7 @@ export class WorkerPool {
   private stopping: Promise<number> | undefined;
   private replacing: Promise<void> | undefined;
   private replaceAgain = false;
+  private replaceOnceStarted = false;
 
   constructor(private readonly options: WorkerPoolOptions) {
     this.failed = new Promise((resolve) => {
@@ -62,15 +63,21 @@ export class WorkerPool {
   async start(): Promise<readonly string[] | undefined> {
     const outcome = await Promise.race([this.startAll(), this.failed]);
     if (outcome instanceof WorkersEnded) throw outcome;
+    if (this.replaceOnceStarted) void this.replaceAll();
     return outcome;
   }
 
   /**
    * Replaces the workers one by one: each of them ends when its successor answers. Asked again meanwhile, does it again; asked
-   * before the start is over, does nothing.
+   * before the start is over, does it then.
    */
   async replaceAll(): Promise<void> {
-    if (!this.started || this.stopping !== undefined) return;
+    if (this.stopping !== undefined) return;
+    if (!this.started) {
+      this.replaceOnceStarted = true;
+      this.options.log('the processes are replaced as soon as all of them answer');
+      return;
+    }
     if (this.replacing === undefined) {
       this.replacing = this.replaceEach().finally(() => {
         this.replacing = undefined;

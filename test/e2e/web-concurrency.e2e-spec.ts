@@ -232,6 +232,20 @@ describe('WEB_CONCURRENCY=2', () => {
     expect(await server.stop()).toBe(0);
   });
 
+  it('replaces its processes though SIGHUP comes before the last of them answers', async () => {
+    const server = start(await outside());
+    const before = await answering(server, 1);
+    server.kill('SIGHUP');
+    await until(() => (server.stderr.includes('all processes have been replaced') ? true : undefined), server);
+    expect(told(server.stderr)).toContain('the processes are replaced as soon as all of them answer');
+    const [first = 0, second = 0, ...after] = pids(server);
+    expect(after).toHaveLength(2);
+    expect([first]).toEqual(before);
+    for (const pid of [first, second]) await gone(pid);
+    expect((await requestToken(server)).status).toBe(200);
+    expect(await server.stop()).toBe(0);
+  });
+
   it('gives up when its processes end again and again', async () => {
     const server = await start({ ...(await outside()), LOG_LEVEL: 'silent' }).ready();
     const seen = new Set<number>();
