@@ -28,6 +28,11 @@ export class QueueFaults {
     this.logger.warn(`${where}: ${describeFault(error)}`);
   }
 
+  /** Logs what an operator has to put right at the store; `advice` says how, and holds nothing of its URL. */
+  misconfigured(advice: string): void {
+    this.logger.warn(advice);
+  }
+
   /** Logs a failed run of a job. */
   jobFailed(job: string, attempt: number, attempts: number, error: unknown): void {
     const text = `job ${job} failed, attempt ${attempt} of ${attempts}: ${describeFault(error)}`;

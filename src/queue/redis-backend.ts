@@ -1,6 +1,7 @@
 import { type ConnectionOptions, createRedisBackend, type RedisQueueBackend, withBackend } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import { BullMqBackend, type Connected } from './bullmq-backend.js';
+import { evictionFault, hideEvictionPolicy } from './eviction-policy.js';
 import type { QueueBackendKind } from './queue-backend.js';
 import { QueueUnavailable } from './queue-unavailable.js';
 
@@ -15,6 +16,7 @@ const roles = {
 export class RedisBackend extends BullMqBackend<RedisQueueBackend, ConnectionOptions> {
   readonly kind: QueueBackendKind = 'redis';
   private readonly clients = new Map<keyof typeof roles, Promise<Redis>>();
+  private isPolicyChecked = false;
 
   constructor(
     private readonly url: string,
@@ -57,6 +59,14 @@ export class RedisBackend extends BullMqBackend<RedisQueueBackend, ConnectionOpt
     return connecting;
   }
 
+  /** Says what is wrong with the policy of this Redis, once. */
+  private async checkPolicy(client: Redis): Promise<void> {
+    if (this.isPolicyChecked) return;
+    this.isPolicyChecked = true;
+    const fault = await evictionFault(client);
+    if (fault !== undefined) this.faults.misconfigured(fault);
+  }
+
   /** Waits for the first connection, because BullMQ never gets over a connection that fails while it is being set up. */
   private async open(role: keyof typeof roles): Promise<Redis> {
     const client = new Redis(this.url, { ...roles[role], connectTimeout: 3_000, connectionName: `signet-${role}` });
@@ -67,7 +77,8 @@ export class RedisBackend extends BullMqBackend<RedisQueueBackend, ConnectionOpt
         client.once('error', reject);
         client.once('end', () => reject(new Error('the connection was closed')));
       });
-      return client;
+      await this.checkPolicy(client);
+      return hideEvictionPolicy(client);
     } catch (error) {
       client.disconnect();
       throw new QueueUnavailable(error);
