@@ -20,9 +20,11 @@ describe('greeting', () => {
   });
 
   it('shows the path of generated credentials as short as it goes', () => {
-    const shown = (path: string) => greeting(config, { kind: 'generated', clientId: 'admin', path }, '/srv/signet')[1];
-    expect(shown('/srv/signet/data/x.json')).toBe('The credentials of the admin client are in data/x.json');
-    expect(shown('/var/lib/signet/x.json')).toBe('The credentials of the admin client are in /var/lib/signet/x.json');
+    for (const kind of ['generated', 'unused'] as const) {
+      const shown = (path: string) => greeting(config, { kind, clientId: 'admin', path }, '/srv/signet')[1];
+      expect(shown('/srv/signet/data/x.json')).toBe('The credentials of the admin client are in data/x.json');
+      expect(shown('/var/lib/signet/x.json')).toBe('The credentials of the admin client are in /var/lib/signet/x.json');
+    }
   });
 
   describe('the command', () => {

@@ -3,8 +3,8 @@ import type { BootstrapOutcome } from './clients/index.js';
 import type { Config } from './config/index.js';
 
 /**
- * What a start prints: where the server is, and after the first one where the admin client's credentials are and a command
- * that works when pasted. Never a secret.
+ * What a start prints: where the server is, and until the first admin client has been used where its generated credentials are and
+ * a command that works when pasted. Never a secret.
  *
  * @param directory absolute path of the one that the reader's shell is in
  */

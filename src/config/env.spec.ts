@@ -174,8 +174,25 @@ describe('what is set', () => {
     });
   });
 
+  it.each([
+    ['600', []],
+    ['601', ['ACCESS_TOKEN_TTL_SECONDS']],
+    ['86400', ['ACCESS_TOKEN_TTL_SECONDS']],
+  ])('D4: may be a lifetime of %s seconds, with a warning where that is long', (ACCESS_TOKEN_TTL_SECONDS, warned) => {
+    expect(load({ ACCESS_TOKEN_TTL_SECONDS }).warnings.map(({ variable }) => variable)).toEqual(warned);
+  });
+
   it('makes DATA_DIR absolute', () => {
     expect(isAbsolute(load({ DATA_DIR: 'var/signet' }).config.database.dataDir)).toBe(true);
+  });
+
+  it('is refused as DATA_DIR where no directory can be, without its value', () => {
+    const file = import.meta.filename;
+    for (const DATA_DIR of [file, `${file}/below`, `${file}/far/below`, `/tmp/${'x'.repeat(300)}`]) {
+      expect(faulty({ DATA_DIR })).toEqual(['DATA_DIR']);
+      expect(() => load({ DATA_DIR })).toThrow(/^DATA_DIR: must be a directory[^/]*$/);
+    }
+    expect(faulty({ DATA_DIR: `${import.meta.dirname}/not/there/yet` })).toEqual([]);
   });
 
   it('may be anything where Signet does not know the variable', () => {
@@ -294,7 +311,7 @@ describe('values that stop the start', () => {
     ['C-17', 'PORT', ['70000', '65536', '-1', 'abc', '0x50', '3000,3001']],
     ['contract', 'WEB_CONCURRENCY', ['0', '65', '2.5', 'auto']],
     ['contract', 'SIGNING_ALG', ['none', 'HS256', 'rs256', 'RS512']],
-    ['contract', 'EVENT_RETRY_BACKOFF_SECONDS', ['0', '1,-2', '1;2', '1,2,', 'soon']],
+    ['contract', 'EVENT_RETRY_BACKOFF_SECONDS', ['1,-2', '1;2', '1,2,', 'soon']],
     [
       'contract',
       'KEY_ENCRYPTION_KEY',

@@ -1,11 +1,12 @@
 import { isAbsolute, resolve } from 'node:path';
 import { IsOptional, registerDecorator, validateSync } from 'class-validator';
 import { authoritiesRule, readAuthorities } from './certificate-authorities.js';
+import { chosenSecretRule } from './chosen-secret-rule.js';
 import type { Config, TracingConfig } from './config.js';
 import { ConfigurationError, type ConfigurationFault } from './configuration-error.js';
+import { dataDirectoryRule } from './data-directory-rule.js';
 import {
   asCidr,
-  chosenSecretRule,
   clientIdRule,
   connectionUrl,
   hostRule,
@@ -49,7 +50,7 @@ export class Environment {
   @Conforms(issuerRule) ISSUER?: string;
   @Conforms(urlWithScheme('postgres', 'postgresql')) DATABASE_URL?: string;
   @Conforms(urlWithScheme('redis', 'rediss')) REDIS_URL?: string;
-  @Conforms(() => undefined) DATA_DIR?: string;
+  @Conforms(dataDirectoryRule) DATA_DIR?: string;
   @Conforms(keyRule) KEY_ENCRYPTION_KEY?: string;
   @Conforms(keyRule) KEY_ENCRYPTION_KEY_PREVIOUS?: string;
   @Conforms(clientIdRule) BOOTSTRAP_CLIENT_ID?: string;
@@ -109,6 +110,8 @@ export const environmentVariables = [
 /** Variables that, once named, must say something: an empty key would be a known key. */
 const neverEmpty = new Set<string>(['KEY_ENCRYPTION_KEY', 'BOOTSTRAP_CLIENT_ID', 'BOOTSTRAP_CLIENT_SECRET']);
 
+const defaultDataDirectory = './data';
+
 type Variables = Readonly<Record<string, string | undefined>>;
 
 /** What was read: the configuration, and what an operator should know though it stops nothing. */
@@ -130,12 +133,13 @@ export function loadConfig(variables: Variables, execArgv: readonly string[] = [
     ...empty,
     ...ruleFaults(environment),
     ...combinationFaults(environment),
+    ...defaultDirectoryFaults(environment),
     ...platformFaults(variables, execArgv),
   ];
   const unencrypted = unencryptedConnections(environment);
   if (environment.STRICT === '1') faults.push(...unencrypted);
   if (faults.length > 0) throw new ConfigurationError(firstOfEach(faults));
-  return { config: configOf(environment), warnings: unencrypted };
+  return { config: configOf(environment), warnings: [...unencrypted, ...longLifetimes(environment)] };
 }
 
 /** One line per variable: the fault that was found first. */
@@ -185,6 +189,12 @@ function combinationFaults(environment: Environment): ConfigurationFault[] {
   return faults;
 }
 
+/** Something else may be in the place of the directory that nobody has named. */
+function defaultDirectoryFaults({ DATA_DIR }: Environment): ConfigurationFault[] {
+  const message = DATA_DIR === undefined ? dataDirectoryRule(defaultDataDirectory) : undefined;
+  return message === undefined ? [] : [{ variable: 'DATA_DIR', message }];
+}
+
 /** The key that is being replaced stands beside the one that replaces it. */
 function previousKeyFaults(environment: Environment): ConfigurationFault[] {
   const { KEY_ENCRYPTION_KEY: key, KEY_ENCRYPTION_KEY_PREVIOUS: previous } = environment;
@@ -227,6 +237,14 @@ function unencryptedConnections(environment: Environment): ConfigurationFault[] 
   return faults;
 }
 
+/** What security.md D4 allows and does not like: tokens that administer, and live for long. */
+function longLifetimes({ ACCESS_TOKEN_TTL_SECONDS: seconds }: Environment): ConfigurationFault[] {
+  if (Number(seconds ?? 0) <= 600) return [];
+  const message =
+    'is more than 600, for tokens with an admin scope too; give the clients that need it a lifetime of their own';
+  return [{ variable: 'ACCESS_TOKEN_TTL_SECONDS', message }];
+}
+
 function leavesMachine(url: URL): boolean {
   const host = url.searchParams.get('host') ?? url.hostname;
   return host !== '' && !host.startsWith('/') && !isLoopback(host);
@@ -243,7 +261,10 @@ function configOf(environment: Environment): Config {
       logLevel: (environment.LOG_LEVEL ?? 'info') as Config['server']['logLevel'],
     },
     clientCertificates: { authorities: readAuthorities(environment.TLS_CLIENT_CA_FILE) },
-    database: { url: secret(environment.DATABASE_URL), dataDir: absolute(environment.DATA_DIR ?? './data') },
+    database: {
+      url: secret(environment.DATABASE_URL),
+      dataDir: absolute(environment.DATA_DIR ?? defaultDataDirectory),
+    },
     queue: { redisUrl: secret(environment.REDIS_URL) },
     keys: {
       keyEncryptionKey: secretBytes(environment.KEY_ENCRYPTION_KEY),

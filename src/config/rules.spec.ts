@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
+import { chosenSecretRule } from './chosen-secret-rule.js';
 import {
   asCidr,
-  chosenSecretRule,
   clientIdRule,
   hostRule,
   integerBetween,
@@ -110,6 +111,23 @@ const table: readonly {
       ...['kT9vQ2mXw7LbN4sZ8cRf6HjYpD3gUe5', 'kT9vQ2mXw7LbN4sZ 8cRf6HjYpD3gUe5A', 'é'.repeat(40), 'Ab1!'.repeat(80)],
       ...['x'.repeat(40), 'changeme'.repeat(4), 'secret123'.repeat(5), 'ab'.repeat(32), '0'.repeat(64)],
       ...['abcdefghijklmnopqrstuvwxyz0123456789', '9876543210zyxwvutsrqponmlkjihgfedcba', `${'x'.repeat(39)}y`],
+      ...[
+        'passwordpasswordpasswordpassword1234',
+        'qwertyuiopasdfghjklzxcvbnm123456',
+        'P@ssw0rd!P@ssw0rd?P@ssw0rd#2024!',
+      ],
+      ...[
+        'this-is-a-very-long-secret-value-123456',
+        'super-secret-admin-password-change-me-please',
+        'Xy7$Xy7$Xy7$Xy7$Xy7$Xy7$Xy7$Xy7%Q',
+      ],
+      ...[
+        'a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6',
+        'drowssaptercesnimdaterces-0987654321',
+        '1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9',
+      ],
+      ...['thequickbrownfoxjumpsoverthelazydog', 'my_secret_key_my_secret_key_my_key_2024'],
+      ...['0123456789abcdef0123456789abcdef', '0123456789abcdeffedcba9876543210', 'deadbeefdeadbeefcafebabecafebabe'],
     ],
   },
   {
@@ -133,8 +151,8 @@ const table: readonly {
   {
     name: 'secondsListRule',
     rule: secondsListRule,
-    takes: ['1', '1,2,4', '1, 2, 4', '86400'],
-    refuses: ['', ',', '0', '1,,2', '1,2,', '-1', '1.5', '86401', 'one', Array(21).fill('7').join(',')],
+    takes: ['0', '1', '0,0,5', '1,2,4', '1, 2, 4', '86400'],
+    refuses: ['', ',', '1,,2', '1,2,', '-1', '1.5', '86401', 'one', Array(21).fill('7').join(',')],
   },
   {
     name: 'nodeOptionsRule',
@@ -202,5 +220,19 @@ describe('lists and networks', () => {
       '10.0.0.0/8',
       'no address',
     ]);
+  });
+});
+
+describe('chosenSecretRule', () => {
+  const random: [string, () => string][] = [
+    ['32 hexadecimal digits', () => randomBytes(16).toString('hex')],
+    ['64 hexadecimal digits', () => randomBytes(32).toString('hex')],
+    ['32 characters of base64url', () => randomBytes(24).toString('base64url')],
+    ['43 characters of base64url', () => randomBytes(32).toString('base64url')],
+  ];
+
+  it.each(random)('refuses none of 10,000 random secrets of %s', (_, make) => {
+    const secrets = Array.from({ length: 10_000 }, make);
+    expect(secrets.filter((secret) => chosenSecretRule(secret) !== undefined)).toEqual([]);
   });
 });

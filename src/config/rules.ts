@@ -77,40 +77,6 @@ export const keyRule: Rule = (value) => {
 export const clientIdRule: Rule = (value) =>
   /^[A-Za-z0-9._-]{3,64}$/.test(value) ? undefined : 'must be 3 to 64 characters of A-Z a-z 0-9 . _ -';
 
-/** A secret that somebody chose: long enough, and neither repetitive nor a sequence. */
-export const chosenSecretRule: Rule = (value) => {
-  if (value.length < 32) return 'must have at least 32 characters';
-  if (value.length > 256) return 'must have at most 256 characters';
-  if (!/^[\x21-\x7e]+$/.test(value)) return 'must be printable ASCII without blanks';
-  return entropyBits(value) < 100 || isPeriodic(value) || isSequence(value)
-    ? 'is too regular to be a secret; take the output of: openssl rand -hex 32'
-    : undefined;
-};
-
-/** Shannon's estimate over the characters of the text. */
-function entropyBits(text: string): number {
-  const counts = new Map<string, number>();
-  for (const character of text) counts.set(character, (counts.get(character) ?? 0) + 1);
-  let perCharacter = 0;
-  for (const count of counts.values()) perCharacter -= (count / text.length) * Math.log2(count / text.length);
-  return perCharacter * text.length;
-}
-
-function isPeriodic(text: string): boolean {
-  for (let period = 1; period <= text.length / 2; period += 1) {
-    if (text.slice(period) === text.slice(0, -period)) return true;
-  }
-  return false;
-}
-
-function isSequence(text: string): boolean {
-  let steps = 0;
-  for (let index = 1; index < text.length; index += 1) {
-    if (Math.abs(text.charCodeAt(index) - text.charCodeAt(index - 1)) <= 1) steps += 1;
-  }
-  return steps > text.length * 0.75;
-}
-
 /** Widest network that may be named: a typo must not open everything. */
 const shortestPrefix = { 4: 8, 6: 7 } as const;
 
@@ -150,12 +116,12 @@ export function asCidr(text: string): string {
   return family === 0 ? text : `${text}/${family === 4 ? 32 : 128}`;
 }
 
-/** Comma-separated whole seconds, at most 20 of them, each from 1 second to 1 day. */
+/** Comma-separated whole seconds, at most 20 of them, each from none to 1 day. */
 export const secondsListRule: Rule = (value) => {
   const parts = listOf(value);
   const ok =
-    parts.length > 0 && parts.length <= 20 && parts.every((part) => integerBetween(1, 86_400)(part) === undefined);
-  return ok ? undefined : 'must be a comma-separated list of 1 to 20 whole seconds, each from 1 to 86400';
+    parts.length > 0 && parts.length <= 20 && parts.every((part) => integerBetween(0, 86_400)(part) === undefined);
+  return ok ? undefined : 'must be a comma-separated list of 1 to 20 whole seconds, each from 0 to 86400';
 };
 
 /** The parts of a comma-separated list, trimmed. */

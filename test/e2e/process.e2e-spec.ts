@@ -158,6 +158,7 @@ describe('a server with its own PostgreSQL', () => {
   it('ends with 0 on SIGTERM and takes PostgreSQL along; the next start says no more than where it is', async () => {
     const postgres = postmasterPid(join(cwd, 'data'));
     const before = credentials();
+    expect(await tokenOf(server, before)).toEqual(expect.any(String));
     expect(await server.stop()).toBe(0);
     await gone(postgres);
 
@@ -166,6 +167,21 @@ describe('a server with its own PostgreSQL', () => {
     expect(credentials()).toEqual(before);
     const clients = await asAdmin(server, await tokenOf(server, before), 'GET', '/admin/oauth/clients');
     expect(((await clients.json()) as { items: unknown[] }).items).toMatchObject([{ client_id: before.client_id }]);
+  });
+
+  it('says where the credentials are when the first start got no further than that', async () => {
+    const directory = emptyDirectory();
+    const occupant = createServer().listen(0, '127.0.0.1');
+    await once(occupant, 'listening');
+    const address = occupant.address();
+    const PORT = String(typeof address === 'object' ? address?.port : address);
+    const failed = await start({ PORT }, directory);
+    expect(await failed.exited).toBe(1);
+    expect(told(failed.stdout)).toEqual([]);
+    await new Promise((resolve) => occupant.close(resolve));
+    const second = await startReady({ PORT }, directory);
+    expect(told(second.stdout)).toContain('The credentials of the admin client are in data/bootstrap-client.json');
+    expect(await second.stop()).toBe(0);
   });
 
   it('leaves no PostgreSQL behind when it is killed, and starts again on its data', async () => {
@@ -313,6 +329,7 @@ describe('a wrong configuration', () => {
     ['C-03 a quoted empty key', { ...external, KEY_ENCRYPTION_KEY: '""' }, 'KEY_ENCRYPTION_KEY'],
     ['C-05 plain http outside', { ...external, ...kek, ISSUER: 'http://auth.example.com' }, 'ISSUER'],
     ['C-07 every proxy', { TRUST_PROXY: 'true' }, 'TRUST_PROXY'],
+    ['a file for a directory', { DATA_DIR: import.meta.filename }, 'DATA_DIR'],
     [
       'C-11 no TLS to a far database',
       { ...kek, STRICT: '1', DATABASE_URL: `postgresql://u:${canary}@db.example.com/x` },

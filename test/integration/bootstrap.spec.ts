@@ -52,18 +52,35 @@ describe('without BOOTSTRAP_CLIENT_ID', () => {
     });
     expect(await actions()).toEqual(['bootstrap.completed', 'client.created']);
     expect(await events()).toEqual([
-      { type: 'oauth.client.created', subject: 'admin', data: { client_id: 'admin', epoch: '0' } },
+      { type: 'oauth.client.created', subject: 'admin', data: { client_id: 'admin', epoch: 0 } },
     ]);
 
-    expect(await process.bootstrap(nested).run()).toEqual({ kind: 'done' });
+    expect(await process.bootstrap(nested).run()).toEqual({ kind: 'unused', clientId: 'admin', path });
     expect(await readFile(path, 'utf8')).toBe(text);
+  });
+
+  const ends: [string, (path: string) => Promise<unknown>][] = [
+    ['was used', () => process.dataSource.query('UPDATE clients SET last_used_at = now()')],
+    ['was disabled', () => process.dataSource.query(`UPDATE clients SET status = 'disabled'`)],
+    ['has another secret', () => process.dataSource.query(`UPDATE client_secrets SET hint = '!!!!'`)],
+    ['is not the one of the file', (path) => writeFile(path, '{"client_id":"other","client_secret":"x"}')],
+    ['has lost its file', (path) => rm(path)],
+    ['has a file that is none', (path) => writeFile(path, 'null')],
+  ];
+
+  it.each(ends)('tells where the credentials are until the client %s', async (_, end) => {
+    const path = join(dataDir, 'bootstrap-client.json');
+    await process.bootstrap(dataDir).run();
+    expect(await process.bootstrap(dataDir).run()).toEqual({ kind: 'unused', clientId: 'admin', path });
+    await end(path);
+    expect(await process.bootstrap(dataDir).run()).toEqual({ kind: 'done' });
   });
 
   it('is done by one of ten processes', async () => {
     const outcomes = await Promise.all(Array.from({ length: 10 }, () => process.bootstrap(dataDir).run()));
     expect(outcomes.map(({ kind }) => kind).toSorted()).toEqual([
-      ...Array.from({ length: 9 }, () => 'done'),
       'generated',
+      ...Array.from({ length: 9 }, () => 'unused'),
     ]);
   });
 
@@ -112,7 +129,7 @@ describe('with BOOTSTRAP_CLIENT_ID', () => {
   it('makes no second one at a later start under another name', async () => {
     const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
     await process.bootstrap(dataDir).run();
-    expect(await process.bootstrap(dataDir, environment).run()).toEqual({ kind: 'done' });
+    expect(await process.bootstrap(dataDir, environment).run()).toMatchObject({ kind: 'unused', clientId: 'admin' });
     expect(warn).toHaveBeenCalledTimes(1);
     warn.mockRestore();
     await expect(process.listing.get('operator')).rejects.toMatchObject({ status: 404 });

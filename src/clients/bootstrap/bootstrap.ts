@@ -16,12 +16,14 @@ import {
 } from '../client-secret.js';
 import { ClientRepository } from '../client.repository.js';
 import { type ClientSettings, defaultSettings } from '../client.js';
-import { writeCredentialsFile } from './credentials-file.js';
+import { readCredentialsFile, writeCredentialsFile } from './credentials-file.js';
 
 /** What became of the first admin client. */
 export type BootstrapOutcome =
   /** It was made now, with a secret of our own that stands in the file. */
   | { readonly kind: 'generated'; readonly clientId: string; readonly path: string }
+  /** It was made at an earlier start, and nobody has used it yet; its secret is still the one in the file. */
+  | { readonly kind: 'unused'; readonly clientId: string; readonly path: string }
   /** It was made now, from the environment. */
   | { readonly kind: 'environment'; readonly clientId: string }
   /** It was made at an earlier start or by another process, or there are clients without it; nothing was made now. */
@@ -66,7 +68,7 @@ export class Bootstrap {
         const { clientId, clientSecret } = this.config;
         if (marker !== undefined || (await this.clients.anyExists(tx))) {
           if (clientId !== undefined) await this.warnOfNoEffect(tx, clientId, marker?.clientId);
-          return { kind: 'done' };
+          return (await this.unused(tx, marker?.clientId)) ?? { kind: 'done' };
         }
         return clientId === undefined || clientSecret === undefined
           ? this.generate(tx)
@@ -74,6 +76,17 @@ export class Bootstrap {
       },
       unhurried,
     );
+  }
+
+  /** The start that made it may have failed after that, before anybody was told where the credentials are. */
+  private async unused(tx: EntityManager, made: string | undefined): Promise<BootstrapOutcome | undefined> {
+    const file = made === undefined ? undefined : await readCredentialsFile(this.database.dataDir);
+    if (file === undefined || file.credentials.client_id !== made) return undefined;
+    const client = await this.clients.find(tx, made);
+    const [secret, another] = client?.secrets ?? [];
+    const isUnused = client?.status === 'active' && client.lastUsedAt === null && another === undefined;
+    const isInFile = secret !== undefined && file.credentials.client_secret.endsWith(secret.hint);
+    return isUnused && isInFile ? { kind: 'unused', clientId: made, path: file.path } : undefined;
   }
 
   /** An operator who names a client that is not (or no longer) what the environment says should know (security.md C-15). */
