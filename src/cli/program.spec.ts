@@ -110,6 +110,15 @@ describe('signet', () => {
     expect(stderr).not.toContain('canary');
   });
 
+  it.each([
+    ['keys', 'revoke', `-${'a'.repeat(42)}`, '--reason', 'a drill'],
+    ['keys', 'revoke', '--reason', 'a drill', `--${'a'.repeat(41)}`],
+    ['keys', 'revoke', '--', `-${'a'.repeat(42)}`],
+  ])('takes the name of a key for an option in no case: %s %s %s %s', async (...args) => {
+    const credentials = { SIGNET_CLIENT_ID: 'admin', SIGNET_CLIENT_SECRET: 'x' };
+    expect(await signet(args, { variables: credentials })).toMatchObject({ code: 3 });
+  });
+
   it('hands the commands of the database on', async () => {
     const asked: unknown[] = [];
     const note =

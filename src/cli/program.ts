@@ -26,7 +26,7 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the server cannot be r
  */
 export async function runCommandLine(args: readonly string[], shell: Shell, programs: Programs): Promise<ExitCode> {
   try {
-    await commandLine(shell, programs).parseAsync([...args], { from: 'user' });
+    await commandLine(shell, programs).parseAsync(thumbprintsLast(args), { from: 'user' });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
@@ -34,6 +34,16 @@ export async function runCommandLine(args: readonly string[], shell: Shell, prog
     for (const line of failure.lines) shell.stderr.write(`signet: ${line}\n`);
     return failure.exitCode;
   }
+}
+
+/** An RFC 7638 thumbprint, which a key is named by, begins with a hyphen once in 64 times. */
+const hyphenatedThumbprint = /^-[\w-]{42}$/;
+
+/** Such thumbprints behind `--`, where they are not taken for options. */
+function thumbprintsLast(args: readonly string[]): string[] {
+  const thumbprints = args.filter((arg) => hyphenatedThumbprint.test(arg));
+  if (thumbprints.length === 0 || args.includes('--')) return [...args];
+  return [...args.filter((arg) => !thumbprints.includes(arg)), '--', ...thumbprints];
 }
 
 /** A fault of this program; its message is enough to find it. */
