@@ -12,11 +12,10 @@ process.on('SIGTERM', () => { process.stdout.write('closing\\n'); clearInterval(
 process.stdout.write('serving ' + VERSION + ' ' + ('__proto__' in Object.prototype) + '\\n');
 `;
 
-/** Stands in for \`nest build\`: like it, it empties dist first. */
+/** Stands in for the compiler. */
 const COMPILER = `
-const { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
+const { appendFileSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs');
 if (readFileSync('src/main.ts', 'utf8').includes('BROKEN')) process.exit(2);
-rmSync('dist', { recursive: true, force: true });
 mkdirSync('dist/src', { recursive: true });
 setTimeout(() => {
   writeFileSync('dist/src/main.js', readFileSync('src/main.ts'));
@@ -30,8 +29,8 @@ describe('npm start', () => {
   beforeEach(() => {
     project = mkdtempSync(join(tmpdir(), 'signet-start-'));
     write('package.json', '{ "type": "module" }');
-    write('node_modules/@nestjs/cli/bin/nest.js', COMPILER);
-    write('node_modules/@nestjs/cli/package.json', '{}');
+    write('node_modules/typescript/bin/tsc', COMPILER);
+    write('node_modules/typescript/package.json', '{}');
     mkdirSync(join(project, 'scripts'));
     copyFileSync(join(import.meta.dirname, '..', '..', 'scripts', 'start.mjs'), join(project, 'scripts', 'start.mjs'));
     writeSource('first', -10);
@@ -85,10 +84,11 @@ describe('npm start', () => {
     expect(await run()).toEqual({ output: '', code: 2 });
   });
 
-  it('serves what is built where there is no compiler, however old it is', async () => {
+  it.each(['node_modules', 'src'])('serves what is built where there is no %s, however old it is', async (folder) => {
     await run();
     writeSource('second', 10);
-    rmSync(join(project, 'node_modules'), { recursive: true });
+    rmSync(join(project, folder), { recursive: true });
+    utimesSync(join(project, 'package.json'), new Date(), new Date(Date.now() + 60_000));
     expect(await run()).toMatchObject({ output: 'serving first false\nclosing\n', code: 0 });
   });
 
