@@ -21,7 +21,7 @@ export interface IssuedTo {
 /** What was added up of a range at one version of the counters. */
 interface Folded {
   readonly key: string;
-  /** Those with most tokens. */
+  /** Those with most tokens, most first. */
   readonly top: ReadonlyMap<string, number>;
   /** Whether these are all that got tokens. */
   readonly isAll: boolean;
@@ -65,13 +65,13 @@ export class TopClientsRepository {
   async read(tx: EntityManager, hours: Hours, limit: number): Promise<IssuedTo[]> {
     const { top, isAll } = await this.foldedOf(tx, hours);
     const changes = await tx.query<IssuedTo[]>(selectChanges, [hours.from, hours.to]);
-    const totals = new Map(top);
+    const changed = new Map<string, number>();
     const others = isAll ? [] : changes.map(({ client_id: id }) => id).filter((id) => !top.has(id));
     if (others.length > 0) {
-      for (const { client_id: id, issued } of await addedUp(tx, hours, others)) totals.set(id, issued);
+      for (const { client_id: id, issued } of await addedUp(tx, hours, others)) changed.set(id, issued);
     }
-    for (const { client_id: id, issued } of changes) totals.set(id, (totals.get(id) ?? 0) + issued);
-    return [...totals]
+    for (const { client_id: id, issued } of changes) changed.set(id, (changed.get(id) ?? top.get(id) ?? 0) + issued);
+    return [...changed, ...firstOf(top, limit, changed)]
       .map(([client_id, issued]) => ({ client_id, issued }))
       .toSorted((a, b) => b.issued - a.issued || (a.client_id < b.client_id ? -1 : 1))
       .slice(0, limit);
@@ -88,6 +88,20 @@ export class TopClientsRepository {
     this.folded = { key, top, isAll: rows.length < remembered };
     return this.folded;
   }
+}
+
+/** The first `limit` of `top`, which is sorted, that are not in `changed`: no other one can be among the first `limit` of both. */
+function firstOf(
+  top: ReadonlyMap<string, number>,
+  limit: number,
+  changed: ReadonlyMap<string, number>,
+): [string, number][] {
+  const first: [string, number][] = [];
+  for (const entry of top) {
+    if (first.length === limit) break;
+    if (!changed.has(entry[0])) first.push(entry);
+  }
+  return first;
 }
 
 function addedUp(tx: EntityManager, { from, to }: Hours, clients: readonly string[] | null): Promise<IssuedTo[]> {
