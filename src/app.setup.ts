@@ -56,14 +56,21 @@ export async function startApp(
 ): Promise<RunningServer> {
   const share = connectionShare(config.webConcurrency);
   const logger = createLogger(config.server.logLevel, config.webConcurrency > 1);
-  const onPoolError = () => logger.warn({ context: 'database' }, 'a connection to the database was lost');
+  let closing = false;
+  const onPoolError = () => {
+    if (!closing) logger.warn({ context: 'database' }, 'a connection to the database was lost');
+  };
   const dataSource = createDataSource(postgresUrl, entities, onPoolError, share.typeOrm);
   await connect(dataSource, () => logger.warn({ context: 'database' }, 'waiting for the database'));
   const measurements = new Measurements((source, error) =>
     logger.warn({ context: 'metrics', source, fault: error instanceof Error ? error.message : 'unknown' }, 'not read'),
   );
   const postgres = new Postgres(postgresUrl, { max: share.hot, onError: onPoolError });
-  const closeDatabase = async () => void (await Promise.allSettled([postgres.close(), dataSource.destroy()]));
+  const closeDatabase = async () => {
+    // A pool does not wait until its connections are closed: an embedded database that ends meanwhile cuts them.
+    closing = true;
+    await Promise.allSettled([postgres.close(), dataSource.destroy()]);
+  };
   try {
     await migrate(dataSource);
     const tracing = await startTracing(config.tracing, (message) => logger.warn({ context: 'tracing' }, message));

@@ -123,6 +123,7 @@ export abstract class BullMqBackend<Store extends IQueueBackend, Connection> ext
     await Promise.all(this.workers.map((worker) => worker.close(deadlineMs)));
     const rest = this.queues.map((queue) => queue.close()).concat(this.releases.map((release) => release()));
     await endsWithin(500, Promise.allSettled(rest));
+    this.faults.close();
     await endsWithin(500, this.disconnect());
   }
 }

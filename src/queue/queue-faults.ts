@@ -18,14 +18,21 @@ export function describeFault(error: unknown): string {
 export class QueueFaults {
   private readonly logger = new Logger('Queue');
   private readonly lastLogged = new Map<string, number>();
+  private closed = false;
 
   /** Logs a fault of the store or of a connection to it; an outage gives hundreds of them. */
   report(where: string, error: unknown): void {
+    if (this.closed) return;
     const now = performance.now();
     const last = this.lastLogged.get(where);
     if (last !== undefined && now - last < repeatAfterMs) return;
     this.lastLogged.set(where, now);
     this.logger.warn(`${where}: ${describeFault(error)}`);
+  }
+
+  /** From now on connections are closed, and what happens to them is no fault of the store. */
+  close(): void {
+    this.closed = true;
   }
 
   /** Logs what an operator has to put right at the store; `advice` says how, and holds nothing of its URL. */
