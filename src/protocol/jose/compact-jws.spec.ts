@@ -1,7 +1,7 @@
 import { isCompactJws } from './compact-jws.js';
 
 describe('RFC 7515 §7.1 compact serialization', () => {
-  it.each(['a.b.c', 'eyJhbGciOiJSUzI1NiJ9.e30.c2ln', '-_.-_.-_', `a.b.${'c'.repeat(16_380)}`])(
+  it.each(['a.b.ccccc-_w', 'eyJhbGciOiJSUzI1NiJ9.e30.c2ln', '-_.-_.-_8', `a.b.${'c'.repeat(16_380)}`])(
     'takes %.30s',
     (value) => {
       expect(isCompactJws(value)).toBe(true);
@@ -22,6 +22,7 @@ describe('RFC 7515 §7.1 compact serialization', () => {
     ['a line break at the end', 'a.b.c\n'],
     ['non-ASCII', 'ä.b.c'],
     ['JSON serialization', '{"payload":"e30"}'],
+    ['K-09: a signature with stray bits', 'eyJhbGciOiJSUzI1NiJ9.e30.c2lnbh'],
     ['more than 16 KiB', `a.b.${'c'.repeat(16_381)}`],
     ['L-07: dots only', '.'.repeat(16_384)],
     ['L-07: no dot at all', 'a'.repeat(16_384)],
