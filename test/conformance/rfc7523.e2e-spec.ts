@@ -109,8 +109,8 @@ describe('§3', () => {
   });
 
   it('aud is the issuer', async () => {
-    expect((await send({ claims: { aud: [server.issuer] } })).status).toBe(200);
     for (const aud of [
+      [server.issuer],
       `${server.issuer}/oauth/token`,
       [server.issuer, `${server.issuer}/oauth/token`],
       k.client_id,

@@ -85,7 +85,8 @@ export function checkClientAssertion(
   now: number,
 ): CheckedAssertion | ClientAssertionFault {
   if (claims['iss'] !== clientId) return 'assertion_issuer';
-  if (!isSoleAudience(claims['aud'], issuer)) return 'assertion_audience';
+  // A string, not a list of one: nobody who reads lists otherwise can take it for meant for him (FAPI 2.0 §5.3.2.1).
+  if (claims['aud'] !== issuer) return 'assertion_audience';
   const { exp, iat, nbf, jti } = claims;
   const seconds = Math.floor(now / 1000);
   if (!isTime(exp) || !isPastOrAbsent(iat, seconds) || !isPastOrAbsent(nbf, seconds)) return 'assertion_time';
@@ -106,11 +107,6 @@ function isAssertionType(value: unknown): boolean {
 
 function isBoundedText(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && value.length <= maxIdentifierLength;
-}
-
-function isSoleAudience(value: unknown, issuer: string): boolean {
-  if (Array.isArray(value)) return value.length === 1 && value[0] === issuer;
-  return value === issuer;
 }
 
 function isTime(value: unknown): value is number {
