@@ -10,7 +10,10 @@ export class DatabaseUnavailable extends Error {
 }
 
 const unavailableSqlStates = new Set([
+  '25P03', // idle_in_transaction_session_timeout
   '25006', // read_only_sql_transaction: recovery or a replica
+  '40001', // serialization_failure
+  '40P01', // deadlock_detected
   '53100', // disk_full
   '53200', // out_of_memory
   '53300', // too_many_connections
@@ -21,6 +24,8 @@ const unavailableSqlStates = new Set([
   '57P02', // crash_shutdown
   '57P03', // cannot_connect_now
   '57P05', // idle_session_timeout
+  '58000', // system_error
+  '58030', // io_error
 ]);
 
 const unavailableSystemErrors = new Set([
@@ -43,6 +48,9 @@ const unavailableMessages = [
   'Query read timeout',
   'Cannot use a pool after calling end',
   'Driver not Connected',
+  // TypeORM gives a connection back that was lost between two statements.
+  'was already released',
+  'Query runner already released',
 ];
 
 /** Whether `error`, as thrown by pg or TypeORM, means that the database is away rather than that the statement is wrong. */
@@ -57,6 +65,13 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   const text = 'message' in error && typeof error.message === 'string' ? error.message : '';
   if (unavailableMessages.some((message) => text.includes(message))) return true;
   return 'cause' in error && isDatabaseUnavailable(error.cause);
+}
+
+/** Whether `error` is what PostgreSQL itself has said, whatever it was: errors of its protocol have a severity. */
+export function isDatabaseFault(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false;
+  if ('severity' in error && 'code' in error && /^[0-9A-Z]{5}$/.test(String(error.code))) return true;
+  return 'cause' in error && isDatabaseFault(error.cause);
 }
 
 /** There is no Unix socket where the database should be; of any other file that is not there, the database knows nothing. */

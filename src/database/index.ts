@@ -1,6 +1,7 @@
 export {
   asDatabaseError,
   DatabaseUnavailable,
+  isDatabaseFault,
   isDatabaseUnavailable,
   isUniqueViolation,
 } from './database-unavailable.js';

@@ -1,5 +1,5 @@
 import { oauthErrorBody, type OAuthError, type Problem, problemBody } from '../protocol/index.js';
-import { asOAuthError, asProblem } from './fault.js';
+import { asOAuthError, asProblem, unlessStored } from './fault.js';
 
 /** The Content-Type of what this server writes itself, with the parameter that the framework would add to it. */
 export const mediaTypes = {
@@ -22,10 +22,12 @@ export function failsAsOAuth(path: string): boolean {
 /**
  * Renders a fault for the endpoint at `path`.
  *
+ * @param cause the fault
  * @param path the route's pattern, or the requested path where no route matched
  */
-export function errorResponse(fault: OAuthError | Problem, path: string): ErrorResponse {
+export function errorResponse(cause: OAuthError | Problem, path: string): ErrorResponse {
   const oauth = failsAsOAuth(path);
+  const fault = oauth ? unlessStored(cause) : cause;
   const body = oauth
     ? JSON.stringify(oauthErrorBody(asOAuthError(fault)))
     : JSON.stringify(problemBody(asProblem(fault)));

@@ -44,6 +44,7 @@ const nodeOptions: ServerOptions = {
   joinDuplicateHeaders: true,
   // Checked by us, so that the answer is one of ours.
   requireHostHeader: false,
+  insecureHTTPParser: false,
 };
 
 /** Fastify as this server runs it: strict bodies, request ids, security headers, short time-outs against slow peers. */
@@ -74,7 +75,8 @@ export function createFastifyAdapter(options: HttpOptions): FastifyAdapter {
     return503OnClosing: false,
     routerOptions: { maxParamLength: 1024 },
     frameworkErrors: (error, request, reply) => {
-      const { status, headers, body } = errorResponse(new Problem(error.statusCode ?? 400, 'the URL is not valid'), '');
+      const fault = new Problem(error.statusCode ?? 400, 'the URL is not valid');
+      const { status, headers, body } = errorResponse(fault, request.raw.url ?? '');
       traffic.refused(status);
       void (reply as FastifyReply)
         .code(status)
@@ -132,7 +134,10 @@ function receiveRequests(
       // RFC 6749 §5.1
       reply.header('pragma', 'no-cache');
     }
-    done(headerFault(request.raw) ?? methodFault(request, allowedMethods) ?? bodyFault(request.raw));
+    const fault = headerFault(request.raw) ?? methodFault(request, allowedMethods) ?? bodyFault(request.raw);
+    // Where its body ends is not looked for.
+    if (fault !== undefined && request.headers['transfer-encoding'] !== undefined) reply.header('connection', 'close');
+    done(fault);
   });
 }
 
@@ -167,7 +172,12 @@ function answerBareSocket(
     return;
   }
   const status = clientErrorStatus[error.code ?? ''] ?? 400;
-  write(socket, errorResponse(new Problem(status, 'the request is not well-formed HTTP'), ''));
+  write(socket, errorResponse(new Problem(status, 'the request is not well-formed HTTP'), targetOf(error)));
+}
+
+/** The path of a request that came no further than the parser, as far as its first line was in what came last. */
+function targetOf(error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer }): string {
+  return /^[A-Z]+ (\S{1,256})/.exec(error.rawPacket?.toString('latin1', 0, 512) ?? '')?.[1] ?? '';
 }
 
 function writeTo(socket: Socket, response: ErrorResponse, fields: Readonly<Record<string, string>>): void {

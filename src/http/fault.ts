@@ -1,5 +1,5 @@
 import { HttpException } from '@nestjs/common';
-import { DatabaseUnavailable, isDatabaseUnavailable } from '../database/index.js';
+import { DatabaseUnavailable, isDatabaseFault, isDatabaseUnavailable } from '../database/index.js';
 import {
   badRequest,
   JsonFault,
@@ -36,6 +36,15 @@ export function publicFault(error: unknown): OAuthError | Problem {
   if (status === 415) return unsupportedMediaType();
   if (status !== undefined && status >= 400 && status < 500) return new Problem(status, 'the request is not valid');
   return new Problem(500, 'the server met an unexpected fault', { cause: error });
+}
+
+/**
+ * For the endpoints under `/oauth/`: whatever PostgreSQL refuses to store or to tell there is a 503. Nothing was issued or revoked,
+ * and the client is to come again (http-api.md "POST /oauth/token", security.md I-13).
+ */
+export function unlessStored(fault: OAuthError | Problem): OAuthError | Problem {
+  if (fault.status !== 500 || !isDatabaseFault(fault.cause)) return fault;
+  return unavailable(new DatabaseUnavailable().retryAfterSeconds, fault.cause);
 }
 
 /** The same fault in the words of RFC 6749 §5.2, for the endpoints under `/oauth/`. */

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { parseStrictJson, Problem, unsupportedMediaType } from '../protocol/index.js';
 import { failsAsOAuth } from './error-response.js';
@@ -30,16 +30,19 @@ export function readBodiesStrictly(fastify: FastifyInstance): void {
 
 /** What is wrong with a request's body before it is read: compressed, or where none belongs. */
 export function bodyFault({ method, headers }: IncomingMessage): Problem | undefined {
-  const coding = headers['content-encoding'];
-  if (coding !== undefined && coding.toLowerCase() !== 'identity') {
-    return unsupportedMediaType('compressed bodies are not taken');
-  }
+  if (isCoded(headers)) return unsupportedMediaType('compressed bodies are not taken');
   const type = headers['content-type'];
   // Fastify would answer on its own; the endpoint shall say what a type means that it does not take.
   if (type !== undefined && !mediaType.test(type)) headers['content-type'] = unknownMediaType;
   if (!bodyless.has(method ?? '')) return undefined;
   const announced = (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
   return announced ? new Problem(400, 'this method takes no body') : undefined;
+}
+
+/** In either way of RFC 9112 §7 and RFC 9110 §8.4; Node.js takes every `Transfer-Encoding` that ends in `chunked` for nothing else. */
+function isCoded(headers: IncomingHttpHeaders): boolean {
+  const { 'content-encoding': content = 'identity', 'transfer-encoding': transfer = 'chunked' } = headers;
+  return content.toLowerCase() !== 'identity' || transfer.trim().toLowerCase() !== 'chunked';
 }
 
 /**

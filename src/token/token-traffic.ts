@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { isDatabaseUnavailable } from '../database/index.js';
+import { isDatabaseFault, isDatabaseUnavailable } from '../database/index.js';
 import { type Counter, type Family, Measurements } from '../measurements/index.js';
 import { OAuthError } from '../protocol/index.js';
 import { Grants } from './grants/grants.js';
@@ -53,5 +53,5 @@ export class TokenTraffic {
 
 function outcomeOf(error: unknown): string {
   if (error instanceof OAuthError) return error.status === 429 ? 'rate_limited' : error.code;
-  return isDatabaseUnavailable(error) ? 'temporarily_unavailable' : 'server_error';
+  return isDatabaseUnavailable(error) || isDatabaseFault(error) ? 'temporarily_unavailable' : 'server_error';
 }

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { decodeJwt } from 'jose';
 import { lastRawRequest, rawRequest } from '../support/raw-http.js';
-import { expectInvalidClient, expectOAuthError, expectProblem, Ledger } from '../support/refusal.js';
+import { expectInvalidClient, expectOAuthError, Ledger } from '../support/refusal.js';
 import { basic, type Credentials, startServer, type TestServer } from '../support/server.js';
 
 const form = 'application/x-www-form-urlencoded';
@@ -419,9 +419,28 @@ describe('T-21 bodies', () => {
         grant,
       ]),
     );
-    await expectProblem(result, 400);
+    await expectOAuthError(result, 400, 'invalid_request');
     expect(entries.filter(({ success }) => success)).toEqual([]);
   });
+
+  it.each(['gzip, chunked', 'x, chunked', 'chunked, chunked', 'identity, chunked'])(
+    'T-21: the transfer coding %s is not taken for chunked, and the connection closed',
+    async (coding) => {
+      const head = [
+        'POST /oauth/token HTTP/1.1',
+        'Host: x',
+        `Content-Type: ${form}`,
+        `Authorization: ${basic(a)}`,
+        `Transfer-Encoding: ${coding}`,
+      ];
+      const { result, entries } = await ledger.entriesOf(() =>
+        lastRawRequest(server.issuer, [...head, '', `${grant.length.toString(16)}`, grant, '0', '', '']),
+      );
+      expect([400, 415]).toContain(result.status);
+      await expectOAuthError(result, result.status, 'invalid_request');
+      expect(entries.filter(({ success }) => success)).toEqual([]);
+    },
+  );
 
   it('a body that does not end', async () => {
     const response = await endless;
