@@ -142,9 +142,7 @@ export class Audit implements OnModuleInit, OnApplicationShutdown {
       entry.origin?.ipAddress ?? null,
       text(entry.origin?.userAgent),
       text(entry.origin?.requestId),
-      entry.details === undefined
-        ? null
-        : withoutSecrets(JSON.stringify(entry.details)).replaceAll(String.raw`\u0000`, String.raw`\ufffd`),
+      entry.details === undefined ? null : json(entry.details),
       error === null ? null : text(error),
     ];
   }
@@ -154,6 +152,12 @@ export class Audit implements OnModuleInit, OnApplicationShutdown {
 function text(value: string | undefined): string | null {
   if (value === undefined) return null;
   return withoutSecrets(value).slice(0, maxTextLength).replaceAll('\0', '\ufffd').toWellFormed();
+}
+
+/** Nor does its JSON hold one, or half a surrogate pair. */
+function json(details: Readonly<Record<string, unknown>>): string {
+  const wellFormed = (_: string, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value);
+  return withoutSecrets(JSON.stringify(details, wellFormed)).replaceAll(String.raw`\u0000`, String.raw`\ufffd`);
 }
 
 function columns(rows: readonly Row[]): unknown[] {

@@ -11,9 +11,6 @@ import type { ClientSettings } from './client.js';
  */
 export function reportContradictions(settings: ClientSettings, withKeys: boolean, report: Report): void {
   const { grantTypes, jwks, jwksUri, tokenEndpointAuthMethod: method } = settings;
-  if (grantTypes.includes('refresh_token') && !grantTypes.includes('client_credentials')) {
-    report('/grant_types', 'refresh_token needs client_credentials, which the first refresh token comes from');
-  }
   if (settings.tokenCoalescingSeconds > 0 && grantTypes.includes('refresh_token')) {
     report('/token_coalescing_seconds', 'excludes the grant refresh_token, whose tokens are never shared');
   }

@@ -47,7 +47,7 @@ export class TokenEndpoint {
         const confirmation = confirmationOf(client, proof?.jkt, request.certificate);
         return grant.issue(asked, { client, scopes, confirmation }, request.origin);
       },
-      { grant_type: asked.grantType.slice(0, 64) },
+      { grant_type: asked.grantType.slice(0, 64).toWellFormed() },
     );
   }
 

@@ -220,12 +220,6 @@ describe('a change of token_endpoint_auth_method', () => {
       { tls_client_auth_san_dns: null },
       ['/token_endpoint_auth_method'],
     ],
-    [
-      'that takes the first token away',
-      { grant_types: ['client_credentials', 'refresh_token'] },
-      { grant_types: ['refresh_token'] },
-      ['/grant_types'],
-    ],
   ])('is refused %s', async (_, members, patch, expected) => {
     const { client_id } = await create(members);
     const before = await ledger.rows('SELECT * FROM clients WHERE client_id = $1', [client_id]);

@@ -140,6 +140,11 @@ describe('the fault table', () => {
   it.each<[string, Record<string, string> | [string, string][], string]>([
     ['missing grant_type', { grant_type: '' }, 'invalid_request'],
     ['unknown grant', { grant_type: 'tea' }, 'unsupported_grant_type'],
+    [
+      'a grant whose name would be cut within a character',
+      { grant_type: `${'x'.repeat(63)}😀` },
+      'unsupported_grant_type',
+    ],
     ['malformed scope', { scope: 'read:"profile"' }, 'invalid_scope'],
     ['unknown scope', { scope: 'read:nothing' }, 'invalid_scope'],
     ['a scope that is not allowed', { scope: 'read:groups' }, 'invalid_scope'],
@@ -170,11 +175,11 @@ describe('the fault table', () => {
   });
 
   it('a grant that is not registered for this client', async () => {
-    const client = await server.createClient({ client_name: 'G', scope: 'read:profile' });
-    await ledger.rows(
-      `UPDATE clients SET grant_types = '{refresh_token}', version = version + 1 WHERE client_id = $1`,
-      [client.client_id],
-    );
+    const client = await server.createClient({
+      client_name: 'G',
+      scope: 'read:profile',
+      grant_types: ['refresh_token'],
+    });
     await refused(client, {}, 'unauthorized_client');
   });
 
