@@ -207,7 +207,18 @@ describe('I-05: answers differ by who asks', () => {
 
   it('a refresh token is told to its client and to who may know all', async () => {
     const { refresh_token: token } = (await (await server.requestToken(a)).json()) as { refresh_token: string };
-    expect(await answerTo(a, token)).toMatchObject({ active: true, token_type: 'refresh_token' });
+    expect(await answerTo(a, token)).toEqual({
+      active: true,
+      token_type: 'refresh_token',
+      iss: server.issuer,
+      sub: a.client_id,
+      client_id: a.client_id,
+      aud: expect.anything(),
+      scope: expect.any(String),
+      iat: expect.any(Number),
+      exp: expect.any(Number),
+      jti: token.split('_')[2],
+    });
     expect(await answerTo(auditor, token)).toMatchObject({ active: true, client_id: a.client_id });
     expect(await answerTo(resourceServer, token)).toEqual({ active: false });
   });

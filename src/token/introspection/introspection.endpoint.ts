@@ -77,9 +77,11 @@ function refreshTokenJson(issuer: string, token: InspectedRefreshToken): string 
     iss: issuer,
     sub: token.clientId,
     client_id: token.clientId,
-    aud: token.audience,
+    // A string where it is one, as in an access token.
+    aud: token.audience.length === 1 ? token.audience[0] : token.audience,
     scope: formatScope(token.scope),
     iat: token.issuedAt,
     exp: token.expiresAt,
+    jti: token.tokenId,
   });
 }

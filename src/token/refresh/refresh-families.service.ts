@@ -10,6 +10,8 @@ import { RefreshRepository, type RevokedAccessToken } from './refresh.repository
 
 /** A refresh token that can be used, as its introspection tells (RFC 7662 §2.2). */
 export interface InspectedRefreshToken {
+  /** Its public identifier, which stands in it. */
+  readonly tokenId: string;
   readonly clientId: string;
   /** What its family was granted. */
   readonly scope: readonly string[];
@@ -66,6 +68,7 @@ export class RefreshFamilies implements OnModuleInit {
     if (state?.client.mayRefresh !== true || decideRefresh(state, 0).verdict !== 'rotate') return undefined;
     const { clientId, scope, audience, expiresAt } = state.family;
     return {
+      tokenId: state.token.tokenId,
       clientId,
       scope,
       audience,
