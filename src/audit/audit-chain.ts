@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { beforeCommit } from '../database/index.js';
+import { afterCommit, beforeCommit } from '../database/index.js';
 import { DerivedKeys } from '../encryption/index.js';
 import { canonicalLink, type ChainContent, linkMac } from './chain-link.js';
+import type { KnownLink } from './chain-verifier.js';
 
 /** A process that stops between the lock and the commit would keep everybody from writing: its transaction ends. */
 const lockHead = `
@@ -51,9 +52,23 @@ interface Link {
 export class AuditChain {
   private readonly pending = new WeakMap<EntityManager, ChainContent[]>();
   private readonly key: Buffer;
+  private latest: KnownLink | undefined;
 
   constructor(@Inject(DerivedKeys) derivedKeys: DerivedKeys) {
     this.key = derivedKeys.derive(auditKeyPurpose);
+  }
+
+  /**
+   * The furthest link that this process has seen committed: kept in memory, where nobody who has the database can reach it. So
+   * an end that was cut off is missed before a checkpoint has signed it.
+   */
+  get seen(): KnownLink | undefined {
+    return this.latest;
+  }
+
+  /** Remembers a committed link. */
+  saw({ seq, mac }: KnownLink): void {
+    if (seq > (this.latest?.seq ?? 0)) this.latest = { seq, mac };
   }
 
   /**
@@ -98,6 +113,7 @@ export class AuditChain {
       entries,
       last.mac,
     ]);
+    afterCommit(tx, () => this.saw(last));
   }
 
   private link(head: Head, contents: readonly ChainContent[]): Link[] {

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { DatabaseConfig } from '../config/index.js';
 import { DerivedKeys } from '../encryption/index.js';
-import { auditKeyPurpose } from './audit-chain.js';
+import { AuditChain, auditKeyPurpose } from './audit-chain.js';
 import type { ChainVerdict, KnownLink } from './chain-verifier.js';
 import { BadCheckpoint, checkpointKeyPurpose } from './checkpoint.js';
 import { checkpointPath, lastCheckpoint } from './checkpoint-file.js';
@@ -17,14 +17,15 @@ export class AuditVerification {
 
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
+    @Inject(AuditChain) private readonly chain: AuditChain,
     @Inject(TokenBatches) private readonly batches: TokenBatches,
     @Inject(DerivedKeys) private readonly derivedKeys: DerivedKeys,
     @Inject(DatabaseConfig) private readonly database: DatabaseConfig,
   ) {}
 
   /**
-   * Verifies the log as it is now, against its chain and the last checkpoint that this machine has kept. All who ask while
-   * one verification runs share the next.
+   * Verifies the log as it is now, against its chain, the last checkpoint that this machine has kept, and the last link that
+   * this process remembers. All who ask while one verification runs share the next.
    *
    * @throws DatabaseUnavailable
    */
@@ -39,12 +40,14 @@ export class AuditVerification {
   }
 
   private async verifyNow(): Promise<ChainVerdict> {
+    // Before anything is appended to what there is.
+    const { seen } = this.chain;
     await this.batches.link();
-    const known = await this.known();
+    const known = [...(await this.signed()), ...(seen === undefined ? [] : [seen])];
     return verifyDatabase(this.dataSource, this.derivedKeys.derive(auditKeyPurpose), known);
   }
 
-  private async known(): Promise<KnownLink[]> {
+  private async signed(): Promise<KnownLink[]> {
     const key = this.derivedKeys.derive(checkpointKeyPurpose);
     try {
       const last = await lastCheckpoint(checkpointPath(this.database.dataDir), key);

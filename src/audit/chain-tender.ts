@@ -14,6 +14,7 @@ import { inTransaction, Postgres, unhurried } from '../database/index.js';
 import { DerivedKeys } from '../encryption/index.js';
 import { AuditChain } from './audit-chain.js';
 import { BadCheckpoint, type Checkpoint, checkpointKeyPurpose, signCheckpoint } from './checkpoint.js';
+import type { KnownLink } from './chain-verifier.js';
 import { appendCheckpoint, checkpointPath, lastCheckpoint } from './checkpoint-file.js';
 import { TokenBatches } from './token-batches.js';
 
@@ -110,10 +111,12 @@ export class ChainTender
   }
 
   private async checkpoint({ seq, mac, entries }: State, atOnce: boolean): Promise<void> {
+    const { seen } = this.chain;
+    this.chain.saw({ seq, mac });
     if (!this.isDue(seq, atOnce)) return;
     // Another process of this machine may have signed it.
     this.last = (await this.lastOfFile()) ?? this.last;
-    if (!this.isDue(seq, atOnce) || !(await this.follows(this.last))) return;
+    if (!this.isDue(seq, atOnce) || !(await this.follows(this.last)) || !(await this.follows(seen))) return;
     const checkpoint: Checkpoint = { v: 1, seq, mac, entries, at: new Date(this.clock.now()).toISOString() };
     const line = signCheckpoint(this.derivedKeys.derive(checkpointKeyPurpose), checkpoint);
     this.last = checkpoint;
@@ -129,15 +132,13 @@ export class ChainTender
     return atOnce || isOld || Math.abs(seq - last.seq) >= checkpointLinks;
   }
 
-  /** What does not go on from where it was signed must not be signed again. */
-  private async follows(last: Checkpoint | undefined): Promise<boolean> {
-    if (last === undefined) return true;
-    const statement = { name: 'audit_chain_mac', text: selectMac, values: [last.seq] };
+  /** What does not go on from where it was signed, or seen, must not be signed again. */
+  private async follows(known: KnownLink | undefined): Promise<boolean> {
+    if (known === undefined) return true;
+    const statement = { name: 'audit_chain_mac', text: selectMac, values: [known.seq] };
     const [link] = await this.postgres.query<{ mac: string }>(statement);
-    if (link?.mac === last.mac) return true;
-    this.logger.error(
-      `the audit log is not the one that the checkpoint at ${last.seq} signs: verify it (docs/audit.md)`,
-    );
+    if (link?.mac === known.mac) return true;
+    this.logger.error(`the audit log is not the one that was at ${known.seq} before: verify it (docs/audit.md)`);
     return false;
   }
 

@@ -29,7 +29,7 @@ export interface ChainVerdict {
   readonly broken: Break | undefined;
 }
 
-/** What was signed and kept outside the database: the MAC of the link `seq`. */
+/** What was kept outside the database, in a signed checkpoint or in memory: the MAC of the link `seq`. */
 export interface KnownLink {
   readonly seq: number;
   readonly mac: string;
@@ -108,7 +108,8 @@ export class ChainVerifier {
       return at('what was pruned is not what this tombstone says');
     }
     const known = this.known.get(seq);
-    if (known !== undefined && known !== record.mac) return at('the chain is not the one that the checkpoint signs');
+    if (known !== undefined && known !== record.mac)
+      return at('the chain is not the one that a checkpoint, or this process, has seen');
     this.seq = seq;
     this.mac = record.mac;
     this.take(record, canonical);
@@ -158,7 +159,11 @@ export class ChainVerifier {
     let last = 0;
     for (const seq of this.known.keys()) last = Math.max(last, seq);
     if (last <= this.seq) return undefined;
-    return { seq: this.seq + 1, id: null, reason: `the log ends here, before the checkpoint at ${last}` };
+    return {
+      seq: this.seq + 1,
+      id: null,
+      reason: `the log ends here, before ${last}, which a checkpoint, or this process, has seen`,
+    };
   }
 }
 
