@@ -72,7 +72,7 @@ const modules = {
   ],
   sync: [
     ...['access', 'audit', 'clients', 'clock', 'config', 'database', 'encryption', 'http', 'identifiers'],
-    ...['measurements', 'openapi', 'outbox', 'protocol', 'queue'],
+    ...['measurements', 'openapi', 'outbox', 'protocol', 'queue', 'token'],
   ],
   metrics: ['access', 'measurements', 'openapi'],
   health: ['access', 'clock', 'database', 'keys', 'openapi', 'queue'],

@@ -1,6 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { type Caller, TokenStatus } from '../access/index.js';
 import { DerivedKeys } from '../encryption/index.js';
 import type { Query } from '../http/index.js';
+import { bearerChallenge, unauthorized } from '../protocol/index.js';
 import { ChangeFeedRepository, type FeedStretch } from './change-feed.repository.js';
 import { type ChangesQuery, cursorRefused, feedCursor, readChangesQuery } from './changes-query.js';
 import { FeedWatch } from './feed-watch.js';
@@ -19,6 +21,7 @@ export class ChangeFeed {
     @Inject(ChangeFeedRepository) private readonly changes: ChangeFeedRepository,
     @Inject(FeedWatch) private readonly watch: FeedWatch,
     @Inject(LongPolls) private readonly longPolls: LongPolls,
+    @Inject(TokenStatus) private readonly tokens: TokenStatus,
     @Inject(DerivedKeys) derivedKeys: DerivedKeys,
   ) {
     this.key = derivedKeys.derive('cursor-v1');
@@ -29,22 +32,23 @@ export class ChangeFeed {
    * it is asked to.
    *
    * @param closed aborted when nobody waits for the answer any more
-   * @throws Problem 400 for a bad parameter
+   * @throws Problem 400 for a bad parameter, 401 when the token has ended during the wait
    * @throws TooManyLongPolls
    * @throws DatabaseUnavailable
    */
-  async list(clientId: string, query: Query, closed: AbortSignal): Promise<ChangesAnswer> {
+  async list(caller: Caller, query: Query, closed: AbortSignal): Promise<ChangesAnswer> {
     const asked = readChangesQuery(query, this.key);
-    const read = () => this.waitFor(asked, closed);
-    const { changes, readTo } = await (asked.waitSeconds === 0 ? read() : this.longPolls.hold(clientId, read));
+    const read = () => this.waitFor(caller, asked, closed);
+    const { changes, readTo } = await (asked.waitSeconds === 0 ? read() : this.longPolls.hold(caller.clientId, read));
     return { items: changes.map(changeAnswer), next_cursor: feedCursor(this.key, asked.resourceType, readTo) };
   }
 
-  private async waitFor(asked: ChangesQuery, closed: AbortSignal): Promise<FeedStretch> {
+  private async waitFor(caller: Caller, asked: ChangesQuery, closed: AbortSignal): Promise<FeedStretch> {
     const end = performance.now() + asked.waitSeconds * 1_000;
     let from = asked.since;
     for (let begun = false; ; begun = true) {
       const stretch = await this.read(from, asked, closed);
+      if (begun && stretch.changes.length > 0) await this.confirm(caller);
       const left = end - performance.now();
       if (stretch.changes.length > 0 || left <= 0 || this.watch.ended || closed.aborted) return stretch;
       // Woken for nothing.
@@ -52,6 +56,12 @@ export class ChangeFeed {
       from = stretch.readTo;
       await this.watch.wait(from, left, closed);
     }
+  }
+
+  /** The guard has asked when the request came. */
+  private async confirm({ jti, expiresAt }: Caller): Promise<void> {
+    if (await this.tokens.isActive(jti, expiresAt)) return;
+    throw unauthorized(bearerChallenge({ error: 'invalid_token' }));
   }
 
   /** The next changes; none only at the end of the feed. */

@@ -36,7 +36,7 @@ export class SyncController {
     const closed = new AbortController();
     reply.raw.once('close', () => closed.abort());
     reply.header('cache-control', 'no-store');
-    return this.feed.list(caller.clientId, query, closed.signal);
+    return this.feed.list(caller, query, closed.signal);
   }
 
   @Put(':resource_type/:resource_id')

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { TokenModule } from '../token/index.js';
 import { ChangeCompaction } from './change-compaction.js';
 import { ChangeFeedRepository } from './change-feed.repository.js';
 import { ChangeFeed } from './change-feed.service.js';
@@ -11,6 +12,7 @@ import { SyncService } from './sync.service.js';
 
 /** `/sync`: state that services keep here for each other, and the feed of its changes. */
 @Module({
+  imports: [TokenModule],
   controllers: [SyncController],
   providers: [
     ChangeCompaction,

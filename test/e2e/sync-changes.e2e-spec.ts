@@ -1,9 +1,10 @@
 /** `GET /sync/changes`: the feed of changes, its cursors and its long polls. */
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { decodeJwt } from 'jose';
 import { longPollsPerClient } from '../../src/sync/index.js';
 import { parseExposition } from '../support/exposition.js';
-import { expectProblem } from '../support/refusal.js';
+import { expectBadToken, expectProblem } from '../support/refusal.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { type Change, type Changes, StateClient } from '../support/state.js';
 
@@ -187,6 +188,18 @@ describe('long polls', () => {
   it('by nothing, in the end', async () => {
     const { next_cursor } = await reader.changes();
     expect(await reader.changes({ since: next_cursor, wait_seconds: '1' })).toEqual({ items: [], next_cursor });
+    await waiting(0);
+  });
+
+  it('hand out nothing to a token that was revoked during the wait', async () => {
+    const ended = await StateClient.create(server);
+    const since = (await reader.changes()).next_cursor;
+    const asked = ended.get(`changes?since=${since}&wait_seconds=30`);
+    await waiting(1);
+    const { jti } = decodeJwt(ended.token);
+    expect((await server.asAdmin('POST', `/admin/oauth/tokens/${jti}/revoke`, {})).status).toBe(204);
+    await service.written('price/7', { n: 7 });
+    await expectBadToken(await asked);
     await waiting(0);
   });
 
