@@ -105,6 +105,11 @@ describe('structured mode', () => {
       { ...least, ...Object.fromEntries(Array.from({ length: 51 }, (_, i) => [`x${i}`, 1])) },
       ['/x50'],
     ],
+    [
+      'very many, without a look at each',
+      { ...least, ...Object.fromEntries(Array.from({ length: 70_000 }, (_, i) => [`X${i}`, []])) },
+      ['/X54'],
+    ],
   ])('refuses %s', (_, sent, pointers) => {
     expect(pointersOf(() => read(structured, sent))).toEqual(pointers);
   });

@@ -47,7 +47,9 @@ const reservedPrefixes = ['oauth.', 'state.', 'event.'];
 
 /** Whether only this server publishes events of the type (http-api.md "Events"). */
 export function isReservedEventType(type: string): boolean {
-  return reservedPrefixes.some((prefix) => type.startsWith(prefix));
+  // Nobody shall take another spelling for ours.
+  const plain = type.trim().toLowerCase();
+  return reservedPrefixes.some((prefix) => plain.startsWith(prefix));
 }
 
 /** Takes a fault of the attribute `name`. */
@@ -94,6 +96,12 @@ export function checkAttributes(
     report(name, detail);
   };
   const present = [...values].filter(([, value]) => value !== null);
+  const tooMany = present[Object.keys(checks).length + cloudEventLimits.extensions]?.[0];
+  // Before each of them is looked at.
+  if (tooMany !== undefined) {
+    note(tooMany, `is one of more than ${cloudEventLimits.extensions} extensions`);
+    return undefined;
+  }
   const texts = new Map<string, string>();
   const extensions: [string, string | number | boolean][] = [];
   for (const name of required) {
