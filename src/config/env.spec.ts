@@ -168,11 +168,18 @@ describe('what is set', () => {
   });
 
   it('may have blanks around it', () => {
-    expect(load({ PORT: ' 8080 ', ISSUER: ' https://auth.example.com\n' }).config.server).toMatchObject({
+    expect(load({ PORT: ' 8080 ', HOST: 'localhost\n' }).config.server).toMatchObject({
       port: 8080,
-      issuer: 'https://auth.example.com',
+      host: 'localhost',
     });
   });
+
+  it.each([' https://auth.example.com', 'https://auth.example.com ', 'https://auth.example.com\n'])(
+    'C-05: but not around the issuer: %j',
+    (ISSUER) => {
+      expect(() => load({ ISSUER })).toThrow('ISSUER: must not begin or end with a blank');
+    },
+  );
 
   it.each([
     ['600', []],

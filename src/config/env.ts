@@ -128,9 +128,9 @@ export interface LoadedConfig {
  * @throws ConfigurationError with every fault, named by variable, without values
  */
 export function loadConfig(variables: Variables, execArgv: readonly string[] = []): LoadedConfig {
-  const { environment, empty } = readEnvironment(variables);
+  const { environment, faults: misread } = readEnvironment(variables);
   const faults = [
-    ...empty,
+    ...misread,
     ...ruleFaults(environment),
     ...combinationFaults(environment),
     ...defaultDirectoryFaults(environment),
@@ -147,19 +147,23 @@ function firstOfEach(faults: readonly ConfigurationFault[]): ConfigurationFault[
   return faults.filter(({ variable }, index) => faults.findIndex((other) => other.variable === variable) === index);
 }
 
-function readEnvironment(variables: Variables): { environment: Environment; empty: ConfigurationFault[] } {
+function readEnvironment(variables: Variables): { environment: Environment; faults: ConfigurationFault[] } {
   const environment = new Environment();
-  const empty: ConfigurationFault[] = [];
+  const faults: ConfigurationFault[] = [];
   for (const variable of environmentVariables) {
-    const value = variables[variable]?.trim();
+    const sent = variables[variable];
+    const value = sent?.trim();
     if (value === undefined) continue;
     if (value === '' || value === '""' || value === "''") {
-      if (neverEmpty.has(variable)) empty.push({ variable, message: 'is set but empty' });
+      if (neverEmpty.has(variable)) faults.push({ variable, message: 'is set but empty' });
+    } else if (variable === 'ISSUER' && value !== sent) {
+      // It is compared with what others have written, to the letter.
+      faults.push({ variable, message: 'must not begin or end with a blank' });
     } else {
       environment[variable] = value;
     }
   }
-  return { environment, empty };
+  return { environment, faults };
 }
 
 function ruleFaults(environment: Environment): ConfigurationFault[] {

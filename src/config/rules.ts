@@ -25,7 +25,8 @@ export function oneOf(...words: readonly string[]): Rule {
 
 /** A host name or an IP address to listen on. */
 export const hostRule: Rule = (value) =>
-  isIP(value) > 0 || /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(value)
+  // Digits and dots alone are an address, or one gone wrong.
+  isIP(value) > 0 || (/^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(value) && !/^[\d.]+$/.test(value))
     ? undefined
     : 'must be a host name or an IP address';
 
@@ -36,6 +37,7 @@ export const issuerRule: Rule = (value) => {
   if (url.username !== '' || url.password !== '') return 'must not hold a user or a password';
   if (value.includes('?') || value.includes('#')) return 'must have neither query nor fragment';
   if (value.endsWith('/')) return 'must not end with a slash';
+  if (/%(?![0-9A-Fa-f]{2})/.test(value)) return 'must not hold a % that begins no escape';
   if (url.href !== value && url.href !== `${value}/`)
     return 'must be written in its normal form (lower-case host, no default port)';
   if (url.protocol === 'https:') return undefined;
@@ -55,7 +57,7 @@ export function isLoopback(hostname: string): boolean {
 /** A URL with one of the given schemes. */
 export function urlWithScheme(...schemes: readonly string[]): Rule {
   return (value) =>
-    schemes.includes(connectionUrl(value)?.protocol.slice(0, -1) ?? '')
+    value.includes('://') && schemes.includes(connectionUrl(value)?.protocol.slice(0, -1) ?? '')
       ? undefined
       : `must be a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`;
 }
@@ -136,13 +138,18 @@ const unsafeNodeOptions = [
   '--tls-min-v1.0',
   '--tls-min-v1.1',
   '--report-on',
+  '--report-uncaught',
+  '--insecure-http-parser',
+  '--tls-keylog',
+  '--tls-cipher-list',
+  '--trace-tls',
   '--abort-on-uncaught-exception',
 ];
 
-/** Options of Node.js that would show the memory of the process to others or weaken TLS. */
+/** Options of Node.js that would show the memory of the process to others, or weaken HTTP or TLS. */
 export const nodeOptionsRule: Rule = (value) => {
   // Node.js takes an underscore for a hyphen, and unquotes what it finds in the variable.
   const plain = value.replaceAll('_', '-').replaceAll(/["'\\]/g, '');
   const unsafe = unsafeNodeOptions.find((option) => plain.includes(option));
-  return unsafe === undefined ? undefined : `must not hold ${unsafe}: it exposes keys or weakens TLS`;
+  return unsafe === undefined ? undefined : `must not hold ${unsafe}: it exposes keys, or weakens HTTP or TLS`;
 };

@@ -69,6 +69,12 @@ describe('E-01: with no network allowed', () => {
     ],
     ['user information', 'https://user:pass@example.com/', 'https://user@example.com/', 'https://:pass@example.com/'],
     ['user information', 'https://example.com%40127.0.0.1/', 'https://hooks.example.com@127.0.0.1/'],
+    ['an empty user', 'https://@example.com', 'https://:@example.com/', 'HTTPS://@example.com/'],
+    [
+      'a host that others find elsewhere',
+      ...['https://example.com\\@127.0.0.1', 'https:example.com', 'https:/example.com/', 'https:\\\\example.com'],
+      ...['https:///example.com/', 'https://example.com/a\\b'],
+    ],
     ['a fragment', 'https://example.com/#', 'https://example.com/#a'],
     ['a host that ends with a dot', 'https://example.com./', 'https://example.com.:8443/'],
     ['3,000 characters', `https://example.com/${'a'.repeat(3_000)}`],

@@ -101,7 +101,10 @@ export function readTarget(text: string, policy: TargetPolicy): Target | string 
   if (text.length > maxLength || !/^[\x21-\x7e]+$/.test(text) || !URL.canParse(text)) return faults.text;
   const url = new URL(text);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return faults.scheme;
-  if (url.username !== '' || url.password !== '') return faults.user;
+  // Where others find the host elsewhere than the URL Standard does, it is not told what was meant.
+  const authority = /^https?:\/\/([^/?#\\]+)(?=[/?#]|$)/i.exec(text)?.[1];
+  if (authority === undefined || text.includes('\\')) return faults.text;
+  if (authority.includes('@')) return faults.user;
   if (text.includes('#')) return faults.fragment;
   if (url.hostname.endsWith('.')) return faults.host;
   const bare = url.hostname.replace(/^\[(.*)\]$/, '$1');
