@@ -2,17 +2,16 @@ import { authorityCovers, bearerChallenge, forbidden, formatScope } from '../pro
 import type { ClientSettings } from './client.js';
 
 /** The part of a client that gives power. */
-type ClientPower = Pick<ClientSettings, 'scope' | 'audience' | 'resourceIdentifiers'>;
+type ClientPower = Pick<ClientSettings, 'scope' | 'resourceIdentifiers'>;
 
 /**
- * The scopes that a client stands for: those it may ask for; one that serves this server's own API, or whose tokens are meant
- * for it by default, reaches every administrator's token, and counts as `admin:full`.
+ * The scopes that a client stands for: those it may ask for; one that serves this server's own API may introspect every
+ * administrator's token, and counts as `admin:full`. Tokens that are meant for this server open nothing here without a scope.
  *
  * @param issuer identifier of this server
  */
 export function powerOf(client: ClientPower, issuer: string): readonly string[] {
-  const ownApi = client.resourceIdentifiers.includes(issuer) || client.audience.includes(issuer);
-  return ownApi ? [...client.scope, 'admin:full'] : client.scope;
+  return client.resourceIdentifiers.includes(issuer) ? [...client.scope, 'admin:full'] : client.scope;
 }
 
 /**

@@ -75,8 +75,8 @@ export class ClientSecretsService {
       if (secret === undefined) throw new SecretNotFound();
       if (authenticatesWithSecret(client.tokenEndpointAuthMethod)) {
         const live = await this.clients.liveSecretIds(tx, clientId);
-        if (live.length === 1 && live[0] === secretId) throw new LastSecret();
         const others = client.secrets.filter((one) => one !== secret);
+        if (others.length === 0 || (live.length === 1 && live[0] === secretId)) throw new LastSecret();
         const allExpire = others.every(({ expiresAt }) => expiresAt !== null);
         if (secret.expiresAt === null && allExpire) await this.lock.spare(tx, client, undefined);
       }

@@ -120,7 +120,7 @@ export const updateClient: Documentation = {
   tag,
   summary: 'Change a client',
   description:
-    'A JSON merge patch (RFC 7396): a member that is absent stays, `null` goes back to its default. Disabling ends the live tokens of the client; enabling does not revive them.',
+    'A JSON merge patch (RFC 7396): a member that is absent stays, `null` goes back to its default. Disabling ends the live tokens of the client; enabling does not revive them. Of two patches that meet, both are applied, one after the other: the later one wins where they name the same member (`If-Match` is not looked at).',
   pathParameters: { client_id: clientId },
   body: {
     members: { ...clientMembers, status: oneOf('`disabled` clients get no tokens.', ['active', 'disabled']) },

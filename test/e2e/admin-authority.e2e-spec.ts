@@ -83,10 +83,15 @@ describe('what admin:oauth covers', () => {
     expect(await stored('strong')).toEqual([]);
   });
 
-  it.each(['resource_identifiers', 'audience'])('does not give the issuer as %s', async (member) => {
-    const members = { client_name: 'Strong', client_id: 'strong', [member]: [server.issuer] };
+  it('does not give the issuer as an API that a client serves', async () => {
+    const members = { client_name: 'Strong', client_id: 'strong', resource_identifiers: [server.issuer] };
     expectInsufficient(await call(ado, 'POST', path, members), 'admin:full');
     expect(await stored('strong')).toEqual([]);
+  });
+
+  it('gives the issuer as audience: tokens without an audience of their own are meant for it anyway', async () => {
+    const members = { client_name: 'Publisher', scope: 'events:publish', audience: [server.issuer] };
+    expect((await call(ado, 'POST', path, members)).status).toBe(201);
   });
 
   it.each(['admin:full', 'admin:*', 'admin:events'])('M-03 does not let a client give itself %s', async (wish) => {

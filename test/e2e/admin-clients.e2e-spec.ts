@@ -209,7 +209,6 @@ describe('POST /admin/oauth/clients', () => {
       [0, 1, 2].map((i) => `/allowed_networks/${i}`),
     ],
     ['a text for a flag', { dpop_bound_access_tokens: 'true' }, ['/dpop_bound_access_tokens']],
-    ['refreshing without a first token', { grant_types: ['refresh_token'] }, ['/grant_types']],
     ['a long grace', { refresh_token_grace_seconds: 61 }, ['/refresh_token_grace_seconds']],
     ['a grace of less than nothing', { refresh_token_grace_seconds: -1 }, ['/refresh_token_grace_seconds']],
     ['a plain jwks_uri', { jwks_uri: 'http://example.org/jwks' }, ['/jwks_uri']],
@@ -531,6 +530,12 @@ describe('secrets', () => {
     await rows('UPDATE client_secrets SET expires_at = now() WHERE secret_id = $1', [secrets[0]?.secret_id]);
     expect((await server.asAdmin('DELETE', `${path}/${client_id}/secrets/${secret_id}`)).status).toBe(409);
     expect((await server.asAdmin('DELETE', `${path}/${client_id}/secrets/${secrets[0]?.secret_id}`)).status).toBe(204);
+  });
+
+  it('never deletes the last one, though it has expired', async () => {
+    const { client_id, secrets } = await create();
+    await rows('UPDATE client_secrets SET expires_at = now() WHERE secret_id = $1', [secrets[0]?.secret_id]);
+    expect((await server.asAdmin('DELETE', `${path}/${client_id}/secrets/${secrets[0]?.secret_id}`)).status).toBe(409);
   });
 
   it('M-13 does not delete the secret of another client', async () => {
