@@ -17,29 +17,32 @@ const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 const buckets: readonly string[] = ['hour', 'day'] satisfies Bucket[];
 
-/** Longest range that may be asked for, in days: what is kept, and what can still be looked at in hours. */
-const maxDays = { hour: 31, day: 400 } as const;
+/** Longest range that may be asked for, in days; the hour by which it is widened is not held against it. */
+const maxDays = { hour: 31, day: 3_660 } as const;
 
 const earliest = Date.UTC(2000, 0, 1);
 const mostAheadMs = 366 * dayMs;
 
 /**
- * Reads `from`, `to` and `bucket`; without them, the last 24 hours by hours. The range is widened to whole hours.
+ * Reads `from`, `to` and `bucket`; without them, the last 24 hours. The range is widened to whole hours; without `bucket` it is
+ * cut into hours, and one that is too long for that into days.
  *
  * @param now milliseconds since the epoch
  * @throws Problem 400 that names each bad parameter
  */
 export function readStatisticsQuery(query: Query, now: number): StatisticsRange {
   const faults: ProblemFault[] = [];
-  const bucket = queryParameter(query, 'bucket') ?? 'hour';
-  if (!isBucket(bucket)) faults.push({ pointer: '/bucket', detail: 'must be hour or day' });
+  const asked = queryParameter(query, 'bucket');
+  if (asked !== undefined && !isBucket(asked)) faults.push({ pointer: '/bucket', detail: 'must be hour or day' });
   const askedTo = readTime(query, 'to', now, faults);
   const askedFrom = readTime(query, 'from', now, faults);
-  if (faults.length > 0 || !isBucket(bucket)) throw badRequest(faults);
+  if (faults.length > 0) throw badRequest(faults);
   const to = askedTo ?? now;
   const from = askedFrom ?? to - dayMs;
   if (from > to) throw badRequest([{ pointer: '/from', detail: 'must not be later than to' }]);
-  if (to - from > maxDays[bucket] * dayMs) {
+  const isTooLong = (unit: Bucket): boolean => to - from > maxDays[unit] * dayMs + hourMs;
+  const bucket = asked !== undefined && isBucket(asked) ? asked : isTooLong('hour') ? 'day' : 'hour';
+  if (isTooLong(bucket)) {
     const detail = `must be at most ${maxDays[bucket]} days before to where bucket is ${bucket}`;
     throw badRequest([{ pointer: '/from', detail }]);
   }

@@ -84,9 +84,9 @@ export const readStatistics: Documentation = {
   summary: 'Tokens and requests over time',
   description: 'Of the token endpoint only. The range is widened to whole hours.',
   query: {
-    from: time('The start; absent: a day before `to`. At most 31 days before it by hours, 400 by days.'),
+    from: time('The start; absent: a day before `to`. At most 31 days before it by hours, 3,660 by days.'),
     to: time('The end; absent: now.'),
-    bucket: { ...oneOf('What the series is cut into.', ['hour', 'day']), default: 'hour' },
+    bucket: oneOf('What the series is cut into; absent: hours, for more than 31 days: days.', ['hour', 'day']),
   },
   answers: { 200: { description: 'All of one moment.', schema: statistics } },
 };
