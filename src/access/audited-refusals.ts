@@ -25,10 +25,11 @@ export class AuditedRefusals extends Refusals {
     if (!denied && action === 'access.denied') return;
     const route = `${request.method} ${request.routeOptions.url ?? pathOf(request)}`;
     const parameters = (request.params ?? {}) as Readonly<Record<string, string>>;
+    const target = refusedTarget(action, parameters, request.caller === undefined ? undefined : request.body);
     await this.audit.recordRefusal({
       action,
       actorClientId: request.caller?.clientId,
-      ...(refusedTarget(action, parameters) ?? { targetType: 'route', targetId: route }),
+      ...(target ?? { targetType: 'route', targetId: route }),
       origin: originOf(request),
       details: { route, params: parameters, status, reason: request.refusalReason },
       error: errorWord[status] ?? 'refused',

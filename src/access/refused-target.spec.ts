@@ -1,6 +1,18 @@
 import { refusedTarget } from './refused-target.js';
 
 it.each([
+  ['client.created', { client_id: 'billing' }, { targetType: 'client', targetId: 'billing' }],
+  ['client.created', { client_id: 'b\nb' }, { targetType: 'client', targetId: undefined }],
+  ['client.created', { client_id: ['billing'] }, { targetType: 'client', targetId: undefined }],
+  ['client.created', 'billing', { targetType: 'client', targetId: undefined }],
+  ['scope.created', { name: 'read:orders' }, { targetType: 'scope', targetId: 'read:orders' }],
+  ['scope.created', null, { targetType: 'scope', targetId: undefined }],
+  ['key.rotated', { client_id: 'billing' }, { targetType: 'key', targetId: undefined }],
+] as const)('a refused %s whose body is %j is about %j', (action, body, target) => {
+  expect(refusedTarget(action, {}, body)).toEqual(target);
+});
+
+it.each([
   ['client.deleted', { client_id: 'billing' }, { targetType: 'client', targetId: 'billing' }],
   ['client.secret_deleted', { client_id: 'billing', secret_id: 's1' }, { targetType: 'client', targetId: 'billing' }],
   ['token.revoked', { client_id: 'billing' }, { targetType: 'client', targetId: 'billing' }],

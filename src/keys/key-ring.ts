@@ -208,8 +208,10 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
       this.outage = false;
     } catch (error) {
       if (!this.outage) {
-        const reason = error instanceof DatabaseUnavailable ? error.message : 'they cannot be read';
-        this.logger.error(`signing keys are not followed, the known ones stay in use: ${reason}`);
+        const isAway = error instanceof DatabaseUnavailable;
+        const what = 'signing keys are not followed, the known ones stay in use';
+        if (isAway) this.logger.warn(`${what}: ${error.message}`);
+        else this.logger.error(`${what}: they cannot be read`);
       }
       this.outage = true;
     }

@@ -199,6 +199,8 @@ describe('M-07 names that may be registered', () => {
     'admin:x',
     'admin:',
     'ADMIN:x',
+    '.',
+    '..',
     'oauth:x',
     'OAuth:introspect',
     'a b',

@@ -116,10 +116,10 @@ export function authorityCovers(callerScopes: readonly string[], targetScopes: r
 /**
  * Whether a scope of this name may be registered (security.md M-07): a scope-token of at most 128 characters, outside
  * the reserved `admin:` and `oauth:` in any case, with no empty first or last segment; `*` only as the whole last
- * segment after a colon.
+ * segment after a colon. Not `.` and `..`, which no path can name (RFC 3986 §5.2.4).
  */
 export function isRegistrableScopeName(name: string): boolean {
-  if (name.length > MAX_NAME_LENGTH || !isScopeToken(name)) return false;
+  if (name.length > MAX_NAME_LENGTH || !isScopeToken(name) || name === '.' || name === '..') return false;
   if (isPrivileged(name.toLowerCase()) || name.startsWith(':') || name.endsWith(':')) return false;
   const star = name.indexOf('*');
   return star === -1 || (star > 1 && star === name.length - 1 && name.endsWith(':*'));

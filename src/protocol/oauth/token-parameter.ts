@@ -1,8 +1,6 @@
 import { type Form, repeated, singleParameter } from '../form.js';
 import { invalidRequest } from './error.js';
 
-const SINGLE = ['token', 'token_type_hint', 'client_id', 'client_secret', 'client_assertion', 'client_assertion_type'];
-
 /**
  * The token that an introspection or revocation request is about (RFC 7662 §2.1, RFC 7009 §2.1). The hint about its type is
  * read by nobody: a token tells its kind by its form.
@@ -10,7 +8,7 @@ const SINGLE = ['token', 'token_type_hint', 'client_id', 'client_secret', 'clien
  * @throws OAuthError `invalid_request` if `token` is missing, or a parameter is repeated
  */
 export function readTokenParameter(form: Form): string {
-  for (const name of SINGLE) if ((form.get(name)?.length ?? 0) > 1) throw repeated(name);
+  for (const [name, values] of form) if (values.length > 1) throw repeated(name);
   const token = singleParameter(form, 'token');
   if (token === undefined) throw invalidRequest('the parameter token is missing');
   return token;
