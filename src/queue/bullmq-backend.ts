@@ -40,7 +40,7 @@ export abstract class BullMqBackend<Store extends IQueueBackend, Connection> ext
 
   constructor(
     private readonly bullMq: BackendClasses<Store, Connection>,
-    private readonly prefix: string,
+    protected readonly prefix: string,
   ) {
     super();
   }

@@ -28,7 +28,8 @@ export class RedisBackend extends BullMqBackend<RedisQueueBackend, ConnectionOpt
   async ping(): Promise<void> {
     const client = await this.client('producer');
     try {
-      await client.ping();
+      // A Redis that answers and takes nothing – read-only, out of memory – is of no use to a queue.
+      await client.set(`${this.prefix}:ready`, '1', 'PX', 5_000);
     } catch (error) {
       throw new QueueUnavailable(error);
     }
