@@ -112,6 +112,37 @@ describe('TokenManager', () => {
     await expect(tokens.token()).rejects.toMatchObject({ code: 'network_error', transient: true });
   });
 
+  it.each<[string, object | string]>([
+    ['a life beyond the end of all dates', { expires_in: 1e300 }],
+    ['a life that is no number in JSON', '{"access_token":"a","token_type":"Bearer","expires_in":NaN}'],
+    ['a life that is a text', { expires_in: 'NaN' }],
+    ['an endless life', '{"access_token":"a","token_type":"Bearer","expires_in":1e999}'],
+    ['a life that is over', { expires_in: -1 }],
+    ['a line break in its token', { access_token: 'a\r\nx-injected: b' }],
+    ['a line break after its token', { access_token: 'a\n' }],
+    ['a control character in its token', { access_token: 'a\u0000b' }],
+    ['a space in its token', { access_token: 'a b' }],
+    ['a letter in its token that no header holds', { access_token: 'ａ' }],
+    ['no token', { access_token: '' }],
+    ['a type that every object knows', { token_type: 'constructor' }],
+    ['more bytes than anybody reads', { padding: 'x'.repeat(300_000) }],
+    ['a list', []],
+  ])('refuses an answer with %s', async (_, members) => {
+    const good = { access_token: 'a', token_type: 'Bearer', expires_in: 600 };
+    const body = typeof members === 'string' || Array.isArray(members) ? members : { ...good, ...members };
+    const endpoint = await site(() => new Response(typeof body === 'string' ? body : JSON.stringify(body)));
+    const refused = { name: 'TokenRequestError', code: 'invalid_response', transient: false };
+    await expect(tokensOf(endpoint.url).token()).rejects.toMatchObject(refused);
+  });
+
+  it('takes a token of every character that it may have, for as long as a life may be', async () => {
+    const value = String.fromCharCode(...Array.from({ length: 94 }, (_, at) => 0x21 + at));
+    const endpoint = await site(() => Response.json({ access_token: value, token_type: 'BEARER', expires_in: 4e9 }));
+    const api = await site(({ headers }) => new Response(headers.authorization));
+    const call = createServiceFetch(tokensOf(endpoint.url), { baseUrl: api.url });
+    expect(await (await call('/')).text()).toBe(`Bearer ${value}`);
+  });
+
   it('shows no secret to those who look at it', async () => {
     const { inspect } = await import('node:util');
     expect(inspect(tokensOf('https://signet.example.com'), { depth: 9, showHidden: true })).not.toContain('secret');

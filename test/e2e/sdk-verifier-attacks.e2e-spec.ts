@@ -85,6 +85,7 @@ it.each([
   ['a symmetric algorithm', { algorithms: ['HS256'] }],
   ['none', { algorithms: ['none'] }],
   ['push without introspection', { mode: 'push' as const }],
+  ['a negative tolerance', { clockToleranceSeconds: -1 }],
 ])('is not made with %s', (_, options) => {
   expect(() => verifierOf(options)).toThrow(TypeError);
 });
@@ -114,7 +115,10 @@ it.each<[string, object, Partial<JWTHeaderParameters>]>([
   ['the token is of another issuer', { iss: 'https://other.example.com' }, {}],
   ['the token is not good yet', { nbf: seconds(60) }, {}],
   ['the token has expired', { exp: seconds(-60) }, {}],
+  ['the token was issued in the future', { iat: seconds(60) }, {}],
   ['the exp of the token is malformed', { exp: 'tomorrow' }, {}],
+  ['the iat of the token is malformed', { iat: 'yesterday' }, {}],
+  ['the nbf of the token is malformed', { nbf: 'now' }, {}],
   ['the client_id of the token is malformed', { client_id: ['caller'] }, {}],
   ...['exp', 'iat', 'jti', 'sub', 'client_id', 'aud', 'iss'].map((claim): [string, object, object] => [
     `the token has no ${claim}`,

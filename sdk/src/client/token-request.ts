@@ -1,6 +1,7 @@
 import type { Authentication } from './credentials.js';
 import type { DpopKey } from './dpop.js';
 import { TokenRequestError } from './errors.js';
+import { jsonBody } from './json-body.js';
 import { retryAfterOf } from './retry-after.js';
 
 /** A token as the server gave it. @internal */
@@ -84,17 +85,18 @@ function unanswered(cause: unknown): TokenRequestError {
 }
 
 async function jsonOf(response: Response): Promise<Record<string, unknown>> {
-  const text = await response.text().catch((error: unknown) => {
-    throw unanswered(error);
-  });
   try {
-    const body: unknown = JSON.parse(text);
-    if (typeof body === 'object' && body !== null) return body as Record<string, unknown>;
-  } catch {
-    // Said below.
+    return await jsonBody(response);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw unanswered(error);
+    throw refusedBy(response, `the token endpoint answered ${response.status} without JSON`, 'invalid_response');
   }
-  throw refusedBy(response, `the token endpoint answered ${response.status} without JSON`, 'invalid_response');
 }
+
+/** Longer than this, in seconds, nothing lives; dates have an end as well. */
+const maxLife = 1e10;
+
+const types = ['Bearer', 'DPoP'] as const;
 
 function tokenOf({
   access_token: value,
@@ -102,9 +104,11 @@ function tokenOf({
   expires_in: expiresIn,
   scope,
 }: Record<string, unknown>): AccessToken {
-  const knownType = { bearer: 'Bearer', dpop: 'DPoP' }[String(type).toLowerCase()] as AccessToken['type'] | undefined;
-  const isToken = typeof value === 'string' && value !== '' && typeof expiresIn === 'number' && expiresIn > 0;
-  if (!isToken || knownType === undefined) {
+  const knownType = types.find((name) => name.toLowerCase() === String(type).toLowerCase());
+  // What is not of these characters (RFC 6749 §A.12), or is a space, is no value for a header.
+  const isToken = typeof value === 'string' && /^[!-~]+$/.test(value);
+  const isLife = typeof expiresIn === 'number' && expiresIn > 0 && expiresIn < maxLife;
+  if (!isToken || !isLife || knownType === undefined) {
     throw new TokenRequestError('the answer of the token endpoint is no token', 'invalid_response', false);
   }
   return { value, type: knownType, scope: typeof scope === 'string' ? scope : '', expiresIn };

@@ -80,7 +80,7 @@ function single(headers: DeliveryHeaders, name: string): string {
 
 function parse(bytes: Uint8Array): CloudEvent {
   try {
-    const event: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    const event: unknown = JSON.parse(Buffer.from(bytes).toString());
     if (isCloudEvent(event)) return event;
   } catch {
     // Said below.

@@ -1,5 +1,6 @@
-import { type CryptoKey, errors, jwtVerify, type JWTPayload } from 'jose';
-import { invalidToken } from './errors.js';
+import { type CryptoKey, type errors, jwtVerify, type JWTPayload } from 'jose';
+import { isCanonical } from './canonical.js';
+import { invalidToken, TokenError } from './errors.js';
 import type { KeySource } from './key-source.js';
 
 /** A token that was verified: what may be believed of its bearer. */
@@ -18,7 +19,7 @@ export interface VerifiedToken {
 export interface TokenTerms {
   readonly issuer: string;
   readonly audience: string;
-  readonly algorithms: readonly string[];
+  readonly algorithms: string[];
   /** Seconds that two clocks may differ. */
   readonly clockTolerance: number;
 }
@@ -30,8 +31,10 @@ export interface Verification {
   readonly alg: string;
 }
 
-const compact = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 const maxLength = 16 * 1024;
+
+/** Seconds; `exp` says when a token ends, but without a bound an `iat` of tomorrow would pass. */
+const maxTokenAge = 1e10;
 
 /**
  * Verifies an access token (RFC 9068 §4) by the keys of its issuer. Nothing in the token chooses how: `alg` is the key's, and
@@ -42,51 +45,39 @@ const maxLength = 16 * 1024;
  * @internal
  */
 export async function verifyAccessToken(token: string, keys: KeySource, terms: TokenTerms): Promise<Verification> {
-  if (token.length > maxLength || !compact.test(token)) throw invalidToken('the token is malformed');
-  let found: { kid: string; alg: string; key: CryptoKey } | undefined;
+  if (token.length > maxLength || !isCanonical(token)) throw invalidToken('the token is malformed');
   try {
-    const { payload } = await jwtVerify(
+    const { payload, protectedHeader, key } = await jwtVerify(
       token,
-      async (header) => {
-        const { kid, alg } = header;
+      async ({ kid, alg }) => {
         if (typeof kid !== 'string') throw invalidToken('the token names no key');
-        const key = await keys.find(kid, alg);
-        found = { kid, alg, key };
-        return key;
+        return keys.find(kid, alg);
       },
-      {
-        issuer: terms.issuer,
-        audience: terms.audience,
-        algorithms: [...terms.algorithms],
-        typ: 'at+jwt',
-        clockTolerance: terms.clockTolerance,
-        requiredClaims: ['exp', 'iat', 'jti', 'sub', 'client_id'],
-      },
+      { ...terms, typ: 'at+jwt', maxTokenAge, requiredClaims: ['exp', 'iat', 'jti', 'sub', 'client_id'] },
     );
-    if (found === undefined) throw invalidToken('the token names no key');
-    return { verified: deepFrozen(verifiedOf(payload, found.kid)), key: found.key, alg: found.alg };
+    const { kid = '', alg } = protectedHeader;
+    return { verified: deepFrozen(verifiedOf(payload, kid)), key, alg };
   } catch (error) {
-    throw asTokenError(error);
+    throw error instanceof TokenError ? error : invalidToken(wordsFor(error as Claimed), error);
   }
 }
 
-function asTokenError(error: unknown): unknown {
-  if (error instanceof errors.JWTExpired) return invalidToken('the token has expired', error);
-  if (error instanceof errors.JWTClaimValidationFailed) return invalidToken(wordsFor(error), error);
-  return error instanceof errors.JOSEError ? invalidToken('the token is not valid', error) : error;
-}
+/** What errors of jose say of a claim; the others say nothing of this. */
+type Claimed = Partial<errors.JWTClaimValidationFailed>;
 
 const wrong: Readonly<Record<string, string>> = {
   typ: 'the token is no access token: its typ is not at+jwt',
   iss: 'the token is of another issuer',
   aud: 'the token is not meant for this API',
   nbf: 'the token is not good yet',
+  iat: 'the token was issued in the future',
+  exp: 'the token has expired',
 };
 
 /** Never with words of the token: they become a header. */
-function wordsFor({ claim, reason }: errors.JWTClaimValidationFailed): string {
+function wordsFor({ claim = '', reason }: Claimed): string {
   if (reason === 'missing') return `the token has no ${claim}`;
-  return wrong[claim] ?? malformed(claim);
+  return reason === 'invalid' ? malformed(claim) : (wrong[claim] ?? 'the token is not valid');
 }
 
 function malformed(claim: string): string {
@@ -99,17 +90,10 @@ function deepFrozen<Value>(value: Value): Value {
   return value;
 }
 
+/** @param claims that were required */
 function verifiedOf(claims: JWTPayload, kid: string): VerifiedToken {
-  const { jti, sub, iat, exp, client_id: clientId, scope } = claims;
-  if (
-    typeof clientId !== 'string' ||
-    jti === undefined ||
-    sub === undefined ||
-    iat === undefined ||
-    exp === undefined
-  ) {
-    throw invalidToken(malformed('client_id'));
-  }
+  const { jti, sub, iat, exp, client_id: clientId, scope } = claims as Required<JWTPayload>;
+  if (typeof clientId !== 'string') throw invalidToken(malformed('client_id'));
   return {
     clientId,
     subject: sub,

@@ -1,5 +1,6 @@
 import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } from 'jose';
 import { sha256 } from '../client/sha256.js';
+import { isCanonical } from './canonical.js';
 import { TokenError } from './errors.js';
 import type { ExpiringMap } from '../client/expiring-map.js';
 
@@ -29,6 +30,7 @@ export async function checkProof(
   used: ExpiringMap<true>,
 ): Promise<void> {
   if (proof === undefined || proof.length > 8192) throw invalidProof('there is no proof of possession');
+  if (!isCanonical(proof)) throw invalidProof('the proof is malformed');
   const { payload, protectedHeader } = await jwtVerify(proof, EmbeddedJWK, {
     typ: 'dpop+jwt',
     algorithms: ['ES256', 'RS256', 'PS256', 'EdDSA'],

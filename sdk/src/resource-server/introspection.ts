@@ -1,4 +1,5 @@
 import { authenticator, type ServiceCredentials } from '../client/credentials.js';
+import { jsonBody } from '../client/json-body.js';
 import { TokenError } from './errors.js';
 
 /** Who asks, and where. */
@@ -35,8 +36,7 @@ export function introspector(
         signal: AbortSignal.timeout(timeoutMs),
       });
       if (!response.ok) throw new Error(`the introspection endpoint answered ${response.status}`);
-      const body = (await response.json()) as { active?: unknown };
-      return body.active === true;
+      return (await jsonBody(response))['active'] === true;
     } catch (error) {
       throw new TokenError('unavailable', 'whether the token is live cannot be asked', { cause: error });
     }

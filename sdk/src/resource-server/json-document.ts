@@ -1,4 +1,4 @@
-const maxBytes = 256 * 1024;
+import { jsonBody } from '../client/json-body.js';
 
 /** A document of the authorization server, and for how long it may be kept. @internal */
 export interface JsonDocument {
@@ -19,16 +19,8 @@ export async function fetchJson(fetcher: typeof fetch, url: string): Promise<Jso
     redirect: 'error',
     signal: AbortSignal.timeout(5_000),
   });
-  if (!response.ok || response.body === null) throw new Error(`${url} answered ${response.status}`);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body) {
-    size += chunk.byteLength;
-    if (size > maxBytes) throw new Error(`${url} answered with more than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw new Error(`${url} is no JSON object`);
+  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+  const body = await jsonBody(response);
   const maxAge = /(?:^|[\s,])max-age=(\d{1,9})/.exec(response.headers.get('cache-control') ?? '')?.[1];
-  return { body: body as Record<string, unknown>, maxAgeMs: maxAge === undefined ? undefined : Number(maxAge) * 1000 };
+  return { body, maxAgeMs: maxAge === undefined ? undefined : Number(maxAge) * 1000 };
 }

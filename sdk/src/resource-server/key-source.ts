@@ -135,8 +135,10 @@ async function discover(issuer: string, fetcher: typeof fetch): Promise<string> 
   const path = pathname === '/' ? '' : pathname;
   const { body } = await fetchJson(fetcher, `${origin}/.well-known/oauth-authorization-server${path}`);
   if (body['issuer'] !== issuer) throw new Error('the metadata is that of another issuer');
-  if (typeof body['jwks_uri'] !== 'string') throw new Error('the metadata names no keys');
-  return body['jwks_uri'];
+  const { jwks_uri: uri } = body;
+  // Others must not be able to say whose signature is the server's.
+  if (typeof uri === 'string' && URL.canParse(uri) && new URL(uri).origin === origin) return uri;
+  throw new Error('the metadata names no keys at the origin of the issuer');
 }
 
 async function publicKeysOf(jwks: unknown, algorithms: readonly string[]): Promise<ReadonlyMap<string, PublicKey>> {

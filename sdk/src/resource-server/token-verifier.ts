@@ -28,7 +28,7 @@ export interface TokenVerifierOptions {
   cacheSeconds?: number;
   /** For `push`: without a sign of life ({@link TokenVerifier.alive}) for twice this time, each token is asked about. */
   heartbeatSeconds?: number;
-  /** Found by discovery unless given. */
+  /** Found by discovery, at the origin of the issuer, unless given. */
   jwksUri?: string;
   /** Seconds that keys are used while the server is away; 900 unless given. */
   maxStaleSeconds?: number;
@@ -113,7 +113,10 @@ function termsOf({ issuer, audience, algorithms = ['RS256'], clockToleranceSecon
   if (algorithms.some((alg) => !/^(?:[RPE]S\d{3}|EdDSA|Ed25519)$/.test(alg))) {
     throw new TypeError('an algorithm is no signature by a private key');
   }
-  return { issuer, audience, algorithms, clockTolerance: clockToleranceSeconds };
+  if (!(clockToleranceSeconds >= 0 && clockToleranceSeconds < Infinity)) {
+    throw new TypeError('clockToleranceSeconds is no time');
+  }
+  return { issuer, audience, algorithms: [...algorithms], clockTolerance: clockToleranceSeconds };
 }
 
 function livenessOf(
