@@ -434,7 +434,7 @@ describe('T-21 bodies', () => {
         `Transfer-Encoding: ${coding}`,
       ];
       const { result, entries } = await ledger.entriesOf(() =>
-        lastRawRequest(server.issuer, [...head, '', `${grant.length.toString(16)}`, grant, '0', '', '']),
+        lastRawRequest(server.issuer, [...head, '', grant.length.toString(16), grant, '0', '', '']),
       );
       expect([400, 415]).toContain(result.status);
       await expectOAuthError(result, result.status, 'invalid_request');
