@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { Audit, type AuditAction } from '../audit/index.js';
+import { Audit, type AuditAction, type AuditRefusal } from '../audit/index.js';
 import { pathOf, Refusals } from '../http/index.js';
 import { type OAuthError, Problem } from '../protocol/index.js';
 import { refusedTarget } from './refused-target.js';
@@ -26,14 +26,17 @@ export class AuditedRefusals extends Refusals {
     const route = `${request.method} ${request.routeOptions.url ?? pathOf(request)}`;
     const parameters = (request.params ?? {}) as Readonly<Record<string, string>>;
     const target = refusedTarget(action, parameters, request.caller === undefined ? undefined : request.body);
-    await this.audit.recordRefusal({
+    const refusal: AuditRefusal = {
       action,
       actorClientId: request.caller?.clientId,
       ...(target ?? { targetType: 'route', targetId: route }),
       origin: originOf(request),
       details: { route, params: parameters, status, reason: request.refusalReason },
       error: errorWord[status] ?? 'refused',
-    });
+    };
+    // What HTTP refuses is refused without the database too.
+    if (request.refusalAction === undefined) await this.audit.recordRefusalOrCount(refusal);
+    else await this.audit.recordRefusal(refusal);
   }
 }
 

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Clock } from '../clock/index.js';
-import { Batches, GroupCommit, inTransaction } from '../database/index.js';
+import { Batches, DatabaseUnavailable, GroupCommit, inTransaction } from '../database/index.js';
 import { newUuid } from '../identifiers/index.js';
 import { networkOf, TokenBuckets } from '../limits/index.js';
 import { withoutSecrets } from '../protocol/index.js';
@@ -94,6 +94,16 @@ export class Audit implements OnModuleInit, OnApplicationShutdown {
   /** Counts a refused request: the refusals of ten seconds that are alike get one entry together. */
   countRefusal(refusal: AuditRefusal): void {
     this.flood.count(refusal);
+  }
+
+  /** As {@link recordRefusal}; while the database is away the refusal is counted, and written as one of a sum when it is back. */
+  async recordRefusalOrCount(refusal: AuditRefusal): Promise<void> {
+    try {
+      await this.recordRefusal(refusal);
+    } catch (error) {
+      if (!(error instanceof DatabaseUnavailable)) throw error;
+      this.countRefusal(refusal);
+    }
   }
 
   /** After the summary before: whoever waits for this one, waits for what that is still writing. */

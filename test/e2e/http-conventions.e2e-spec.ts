@@ -421,7 +421,7 @@ describe('malformed HTTP is answered with 400 and the end of the connection', ()
     ['a bare line feed in a header', ['GET /health/live HTTP/1.1', 'Host: x\nX: y']],
     ['a blank in a header name', ['GET /health/live HTTP/1.1', 'Host: x', 'X Y: z']],
     ['NUL', ['GET /health/live HTTP/1.1', 'Host: x', 'X: \0']],
-    ['a negative length', ['POST /oauth/token HTTP/1.1', 'Host: x', 'Content-Length: -1']],
+    ['a negative length', ['POST /events HTTP/1.1', 'Host: x', 'Content-Length: -1']],
     ['TLS', ['\u0016\u0003\u0001\u0002\u0000\u0001']],
   ])('%s', async (_, lines) => {
     const response = await lastRaw(...lines);
@@ -451,7 +451,7 @@ describe('malformed HTTP is answered with 400 and the end of the connection', ()
       'GET /health/live HTTP/1.1',
       'Host: x',
     );
-    await expectProblem(response, 400);
+    await expectOAuthError(response, 400, 'invalid_request');
   });
 });
 

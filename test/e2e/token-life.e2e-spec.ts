@@ -238,6 +238,8 @@ it('I-13: without the database nothing is answered, and nothing is said to be do
         await expectOAuthError(response, 503, 'temporarily_unavailable');
         expect(response.headers.get('retry-after')).toMatch(/^[1-5]$/);
       }
+      // What HTTP itself refuses needs no database.
+      await expectOAuthError(await behind.fetch('/oauth/token'), 405, 'invalid_request');
       await proxy.restore();
     }
   } finally {
@@ -247,4 +249,8 @@ it('I-13: without the database nothing is answered, and nothing is said to be do
   }
   expect(await isActive(token)).toBe(true);
   await expectInvalidClient(await post(server, '/oauth/introspect', { ...client, client_secret: 'x' }, token));
+  // Written when the server went, at the latest.
+  expect(
+    await ledger.rows(`SELECT details->>'count' AS count FROM audit_log WHERE error = 'method_not_allowed'`),
+  ).toEqual([{ count: '2' }]);
 });
