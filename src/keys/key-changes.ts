@@ -46,6 +46,7 @@ export class KeyChanges {
   async publish(tx: EntityManager, alg: SigningAlg, now: number, activatesAt: number): Promise<string> {
     const times = { createdAt: new Date(now), activatesAt: new Date(activatesAt) };
     const kid = await this.vault.create(tx, alg, { status: 'pending', ...times });
+    await this.outbox.append(tx, { type: 'oauth.key.rotated', subject: kid, data: { kid, alg, status: 'pending' } });
     await this.repository.announce(tx);
     return kid;
   }
@@ -146,7 +147,7 @@ export class KeyChanges {
   }
 
   private async begun(tx: EntityManager, kid: string, alg: SigningAlg, previous: string | undefined): Promise<void> {
-    const data = { kid, alg, ...(previous === undefined ? {} : { previous_kid: previous }) };
+    const data = { kid, alg, status: 'active' as const, ...(previous === undefined ? {} : { previous_kid: previous }) };
     await this.outbox.append(tx, { type: 'oauth.key.rotated', subject: kid, data });
     await this.repository.announce(tx);
   }

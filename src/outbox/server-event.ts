@@ -32,10 +32,20 @@ export type ServerEvent =
       };
     }
   | {
-      readonly type: 'oauth.key.rotated' | 'oauth.key.revoked';
+      /** `kid` is published, and will sign (`pending`), or signs from now on (`active`) instead of `previous_kid`. */
+      readonly type: 'oauth.key.rotated';
       readonly subject: string;
-      /** `kid`: the key that the event is about; for a rotation the one that signs from now on. */
-      readonly data: { readonly kid: string; readonly alg: string; readonly previous_kid?: string };
+      readonly data: {
+        readonly kid: string;
+        readonly alg: string;
+        readonly status: 'pending' | 'active';
+        readonly previous_kid?: string;
+      };
+    }
+  | {
+      readonly type: 'oauth.key.revoked';
+      readonly subject: string;
+      readonly data: { readonly kid: string; readonly alg: string };
     }
   | {
       /** `subject` is `resource_type/resource_id`. */

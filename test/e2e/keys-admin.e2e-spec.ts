@@ -128,13 +128,15 @@ describe('a rotation by hand', () => {
     expect(await entries('key.rotated')).toMatchObject([
       { success: true, actor_client_id: 'admin', target_id: next.kid, details: { immediate: false } },
     ]);
-    expect(await events('oauth.key.rotated')).toEqual([]);
+    const published = { subject: next.kid, data: { kid: next.kid, alg: 'RS256', status: 'pending' } };
+    expect(await events('oauth.key.rotated')).toEqual([published]);
 
     await other.running.app.get(KeyAutopilot).tend(Date.parse(next.activates_at));
     expect(kidOf(await freshToken(other))).toBe(next.kid);
     expect((await keys()).map(({ status }) => status)).toEqual(['active', 'retiring']);
     expect(await events('oauth.key.rotated')).toEqual([
-      { subject: next.kid, data: { kid: next.kid, alg: 'RS256', previous_kid: first?.kid } },
+      published,
+      { subject: next.kid, data: { kid: next.kid, alg: 'RS256', status: 'active', previous_kid: first?.kid } },
     ]);
   });
 
@@ -146,7 +148,10 @@ describe('a rotation by hand', () => {
     const [, old] = await keys();
     expect(old).toMatchObject({ kid: first?.kid, status: 'retiring' });
     expect(Date.parse(old?.expires_at ?? '')).toBeGreaterThan(Date.now() + day);
-    expect(await events('oauth.key.rotated')).toHaveLength(1);
+    expect((await events('oauth.key.rotated')).map(({ data }) => data)).toMatchObject([
+      { kid: next.kid, status: 'pending' },
+      { kid: next.kid, status: 'active' },
+    ]);
   });
 
   it('with a new key at once where none is published; tokens of the old one stay good on both processes', async () => {
@@ -218,7 +223,9 @@ describe('K-07: a key that is revoked', () => {
       },
     ]);
     expect(await events('oauth.key.revoked')).toEqual([{ subject: kid, data: { kid, alg: 'RS256' } }]);
-    expect(await events('oauth.key.rotated')).toEqual([{ subject: next, data: { kid: next, alg: 'RS256' } }]);
+    expect(await events('oauth.key.rotated')).toEqual([
+      { subject: next, data: { kid: next, alg: 'RS256', status: 'active' } },
+    ]);
     const [row] = await query<{ destroyed: boolean }>(
       `SELECT private_ciphertext IS NULL AND wrapped_dek IS NULL AS destroyed FROM signing_keys WHERE kid = $1`,
       [kid],
@@ -248,7 +255,7 @@ describe('K-07: a key that is revoked', () => {
     const next = await rotate(false);
     expect((await revoke(one, next.kid)).status).toBe(204);
     expect(await jwks(other)).toEqual([first]);
-    expect(await events('oauth.key.rotated')).toEqual([]);
+    expect(await events('oauth.key.rotated')).toMatchObject([{ data: { kid: next.kid, status: 'pending' } }]);
     await rotate(true);
     expect((await revoke(one, first)).status).toBe(204);
     expect(await jwks(other)).toHaveLength(1);

@@ -112,6 +112,7 @@ describe('the autopilot', () => {
       `key.activated ${next}`,
       `key.retired ${first}`,
       `oauth.key.rotated ${next}`,
+      `oauth.key.rotated ${next}`,
     ]);
   });
 
