@@ -124,13 +124,17 @@ describe('inside the networks that are allowed', () => {
     expect(refused(urls, policy)).toEqual([]);
   });
 
+  it.each([22, 25])('port %i, where no HTTP is, will not', (port) => {
+    expect(accepted([`http://127.0.0.1:${port}/`, `https://10.1.2.3:${port}/`], policy)).toEqual([]);
+  });
+
   it('a name will do, if it is looked up before it is stored', () => {
     const urls = ['http://orders:8080/hook', 'http://orders.svc.cluster.local/', 'https://orders.internal:9443/'];
     expect(refused(urls, policy)).toEqual([]);
     const alike = [
       ...urls,
       'http://example.com/',
-      'https://example.com:25/',
+      'https://example.com:2525/',
       'https://orders/',
       'https://orders.internal/',
     ];
@@ -156,9 +160,9 @@ describe('inside the networks that are allowed', () => {
     'of this machine alone (%j), only its own names will do',
     (networks) => {
       const here = targetPolicy(networks, []);
-      expect(refused(['http://localhost:3001/', 'https://hooks.localhost:25/', 'https://example.com/'], here)).toEqual(
-        [],
-      );
+      expect(
+        refused(['http://localhost:3001/', 'https://hooks.localhost:2525/', 'https://example.com/'], here),
+      ).toEqual([]);
       const urls = [
         ...['http://example.com/', 'http://example.com:443/', 'https://example.com:22/', 'https://example.com:25/'],
         ...['http://orders:8080/', 'https://orders/', 'https://orders.internal/', 'http://localhost.example.com/'],

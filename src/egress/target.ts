@@ -51,6 +51,9 @@ const maxLength = 2048;
 /** Ports that every target may have. */
 const usualPorts = new Set([443, 8443]);
 
+/** Of shells and mail, which take a request for commands (Fetch Standard, "bad port"): no list opens them. */
+const neverPorts = new Set([0, 20, 21, 22, 23, 25, 110, 119, 143, 465, 587, 993, 995]);
+
 /** Names that lead into the machine or the local network, wherever they are looked up (RFC 6761 §6.3, RFC 6762, RFC 8375). */
 const privateSuffix = /(^|\.)(localhost|local|internal|home\.arpa)$/;
 
@@ -69,7 +72,7 @@ const faults = {
   user: 'must not hold a user or a password',
   fragment: 'must not have a fragment',
   host: 'must not name a host that ends with a dot',
-  port: 'must use port 443 or 8443, or any port in a network of EVENT_TARGET_NETWORKS',
+  port: 'must use port 443 or 8443, or a port of HTTP in a network of EVENT_TARGET_NETWORKS',
   own: 'must not lead to this server, its database or its Redis',
   address: 'must not lead to an address that is private or reserved and not in EVENT_TARGET_NETWORKS',
   name: 'must name a host that is found, with all its addresses in EVENT_TARGET_NETWORKS',
@@ -110,7 +113,7 @@ export function readTarget(text: string, policy: TargetPolicy): Target | string 
   const bare = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const hostname = plainAddress(bare) ?? bare;
   const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
-  if (port === 0) return faults.port;
+  if (neverPorts.has(port)) return faults.port;
   const listedOnly = url.protocol === 'http:' || !usualPorts.has(port);
   const target: Target = { url, hostname, port, listedOnly };
   return hostFault(target, policy) ?? target;

@@ -24,8 +24,20 @@ export function ordinaryRequest(request: FastifyRequest): WireRequest {
     peerAddress: request.socket.remoteAddress ?? '',
     headers: request.headers,
     body: request.body,
-    secure: request.headers['x-forwarded-proto'] === undefined || request.protocol === 'https',
+    secure: cameOverTls(request),
   };
+}
+
+/** Over each hop that the field tells of; the framework knows whether the last one may tell. */
+function cameOverTls({ headers, protocol }: FastifyRequest): boolean {
+  const hops = headers['x-forwarded-proto'];
+  if (hops === undefined) return true;
+  return (
+    protocol === 'https' &&
+    String(hops)
+      .split(',')
+      .every((hop) => hop.trim().toLowerCase() === 'https')
+  );
 }
 
 /** The fast lane, which takes nothing that came through a proxy. */

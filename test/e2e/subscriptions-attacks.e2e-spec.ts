@@ -144,7 +144,7 @@ describe('E-01: with listed networks', () => {
   });
 
   it('of this machine, only its names are inside', async () => {
-    for (const url of ['http://localhost:9/', 'https://hooks.localhost:25/', 'https://example.com/']) {
+    for (const url of ['http://localhost:9/', 'https://hooks.localhost:2525/', 'https://example.com/']) {
       expect([url, (await listed.asAdmin('POST', path, { ...minimal, url })).status]).toEqual([url, 201]);
     }
     for (const url of [

@@ -35,7 +35,7 @@ describe('E-01: a name', () => {
     }
     expect(lookUps).toHaveLength(3);
     for (const url of [
-      ...['http://example.com/', 'https://example.com:25/', 'http://torn.example.com/', 'http://other.internal/'],
+      ...['http://example.com/', 'https://example.com:2525/', 'http://torn.example.com/', 'http://other.internal/'],
       ...['https://other.internal/', 'http://nothing.internal/', 'http://unknown.example.com/', 'https://unknown/'],
       'http://hanging.internal/',
     ]) {
