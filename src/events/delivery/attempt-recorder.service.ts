@@ -8,8 +8,16 @@ import { type Lane, lanes, LaneSignal } from '../records/index.js';
 import { GoneSubscriptions, type SendableSubscription } from '../subscriptions/index.js';
 import type { FinishedAttempt, NextState } from './attempt.js';
 import { DeliveryDatabase } from './delivery-database.js';
+import { DeliveryFaults } from './delivery-faults.js';
+import { HeldDeliveries } from './held-deliveries.repository.js';
 import { goneStatus, nextState } from './next-state.js';
 import { lockHealthStatement, promoteStatement, recordStatement } from './record.statements.js';
+
+/** An attempt that was written down, and whether a closed breaker has yet to let go what it held. */
+interface Written {
+  readonly place: number;
+  readonly flows: boolean;
+}
 
 interface Recorded extends FinishedAttempt {
   readonly next: NextState;
@@ -33,6 +41,8 @@ export class AttemptRecorder {
     @Inject(Outbox) private readonly outbox: Outbox,
     @Inject(GoneSubscriptions) private readonly gone: GoneSubscriptions,
     @Inject(LaneSignal) private readonly signal: LaneSignal,
+    @Inject(HeldDeliveries) private readonly held: HeldDeliveries,
+    @Inject(DeliveryFaults) private readonly faults: DeliveryFaults,
   ) {}
 
   /**
@@ -50,25 +60,36 @@ export class AttemptRecorder {
     const alone =
       subscription.ordering === 'none' &&
       recorded.every(({ next, result }) => next.status !== 'dead' && result.statusCode !== goneStatus);
-    if (alone) {
-      const values = columnsOf(subscription.id, recorded);
-      await this.database.query({ name: 'record_attempts', text: recordStatement, values });
-    } else {
-      await this.recordWithConsequences(subscription, recorded);
-    }
-    if (recorded.some(({ delivery, result }) => delivery.probe && result.succeeded)) this.wakeAll(subscription.id);
+    const values = columnsOf(subscription.id, recorded);
+    const rows = alone
+      ? await this.database.query<Written & Record<string, unknown>>({
+          name: 'record_attempts',
+          text: recordStatement,
+          values,
+        })
+      : await this.recordWithConsequences(subscription, recorded);
+    if (rows.some(({ flows }) => flows)) await this.letFlow(subscription.id);
   }
 
-  /** The breaker has closed: what it held in the other lanes flows, too. */
-  private wakeAll(subscriptionId: string): void {
+  /** The breaker has closed: what it held flows, in the other lanes, too. */
+  private async letFlow(subscriptionId: string): Promise<void> {
+    try {
+      await this.held.letGo(subscriptionId);
+    } catch (error) {
+      // The attempts are recorded; the sweeper goes on with this.
+      this.faults.report('what breakers held could not be let go', error);
+    }
     for (const lane of lanes) this.signal.raise({ subscriptionId, lane });
   }
 
-  private recordWithConsequences(subscription: SendableSubscription, recorded: readonly Recorded[]): Promise<void> {
+  private recordWithConsequences(
+    subscription: SendableSubscription,
+    recorded: readonly Recorded[],
+  ): Promise<Written[]> {
     const { id } = subscription;
     return this.database.transaction(async (tx) => {
       await tx.query(lockHealthStatement, [id]);
-      const rows = await tx.query<{ place: number }[]>(recordStatement, columnsOf(id, recorded));
+      const rows = await tx.query<Written[]>(recordStatement, columnsOf(id, recorded));
       const places = new Set(rows.map(({ place }) => place));
       const written = recorded.filter((_, index) => places.has(index + 1));
       await this.tellOfDeaths(tx, id, written);
@@ -76,6 +97,7 @@ export class AttemptRecorder {
         await this.gone.pauseGone(tx, id, subscription.version);
       }
       if (subscription.ordering === 'subject') await this.promote(tx, id, written);
+      return rows;
     });
   }
 

@@ -7,6 +7,7 @@ import { DeliveryDatabase } from './delivery-database.js';
 import { DeliveryFaults } from './delivery-faults.js';
 import { DeliveryMeasures } from './delivery-measures.js';
 import { DeliverySender } from './delivery-sender.service.js';
+import { HeldDeliveries } from './held-deliveries.repository.js';
 import { LaneSweeper } from './lane-sweeper.service.js';
 import { Lanes } from './lanes.service.js';
 import { LeaseRepository } from './lease.repository.js';
@@ -21,6 +22,7 @@ import { LeaseRepository } from './lease.repository.js';
     DeliveryFaults,
     DeliveryMeasures,
     DeliverySender,
+    HeldDeliveries,
     LaneSweeper,
     Lanes,
     LeaseRepository,

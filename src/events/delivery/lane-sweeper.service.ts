@@ -3,7 +3,9 @@ import { type BeforeApplicationShutdown, Inject, Injectable, type OnApplicationB
 import type { LaneWork } from '../records/index.js';
 import { DeliveryDatabase } from './delivery-database.js';
 import { DeliveryFaults } from './delivery-faults.js';
+import { HeldDeliveries } from './held-deliveries.repository.js';
 import { Lanes } from './lanes.service.js';
+import { LeaseRepository } from './lease.repository.js';
 
 /** Between two sweeps, in milliseconds. */
 const everyMs = 1_000;
@@ -19,17 +21,23 @@ const ordersEvery = 20;
 
 const open = `status IN ('pending', 'retrying')`;
 
-/** $1 most lanes: if there are more, any of them, so that none is left out for ever. */
+/**
+ * $1 most lanes: if there are more, any of them, so that none is left out for ever. A probe that is due waits for no schedule:
+ * whatever nobody holds will do.
+ */
 const selectDue = `
   SELECT s.id AS "subscriptionId", l.lane
   FROM subscriptions s
   JOIN subscription_health h ON h.subscription_id = s.id
   CROSS JOIN (VALUES ('security'), ('state'), ('bulk')) AS l (lane)
+  CROSS JOIN LATERAL (
+    SELECT FROM deliveries d
+    WHERE d.subscription_id = s.id AND d.lane = l.lane AND d.${open} AND d.due_at < 'infinity'
+      AND d.due_at <= CASE h.breaker WHEN 'open' THEN 'infinity' ELSE statement_timestamp() END
+      AND (d.due_at <= statement_timestamp() OR d.lease_token IS NULL)
+    ORDER BY d.due_at LIMIT 1) AS due
   WHERE s.deleted_at IS NULL AND s.status = 'active' AND s.delivery = 'push'
     AND (h.breaker = 'closed' OR h.probe_at <= statement_timestamp())
-    AND EXISTS (
-      SELECT FROM deliveries d
-      WHERE d.subscription_id = s.id AND d.lane = l.lane AND d.${open} AND d.due_at <= statement_timestamp())
   ORDER BY random() LIMIT $1::int4`;
 
 /**
@@ -78,6 +86,8 @@ export class LaneSweeper implements OnApplicationBootstrap, BeforeApplicationShu
   constructor(
     @Inject(DeliveryDatabase) private readonly database: DeliveryDatabase,
     @Inject(DeliveryFaults) private readonly faults: DeliveryFaults,
+    @Inject(HeldDeliveries) private readonly held: HeldDeliveries,
+    @Inject(LeaseRepository) private readonly leases: LeaseRepository,
     @Inject(Lanes) private readonly lanes: Lanes,
   ) {}
 
@@ -99,12 +109,23 @@ export class LaneSweeper implements OnApplicationBootstrap, BeforeApplicationShu
     const { signal } = this.stopping;
     for (let sweep = 1; !signal.aborted; sweep += 1) {
       try {
+        await this.giveBack();
         await this.sweep();
         if (sweep % ordersEvery === 0) await this.unpark();
       } catch (error) {
         this.faults.report('due deliveries could not be looked for', error);
       }
       await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
+    }
+  }
+
+  /** What should be due, and is not. What goes wrong here must not keep anybody from being woken. */
+  private async giveBack(): Promise<void> {
+    try {
+      await this.held.letAllGo();
+      await this.leases.releaseDoubtful();
+    } catch (error) {
+      this.faults.report('deliveries could not be made due', error);
     }
   }
 

@@ -10,6 +10,7 @@ import {
   lockStatement,
   lookStatement,
   probingStatement,
+  releaseDoubtfulStatement,
   releaseStatement,
   scannedRows,
   spendStatement,
@@ -45,15 +46,34 @@ export interface Look {
   readonly probeInMs: number | null;
   /** Until its rate allows one more; `null`: there is no limit. */
   readonly tokenInMs: number | null;
-  /** Until the next delivery is due; `null`: none is open. */
+  /** Until the next delivery is due, or may be sent as a probe; `null`: none is open. */
   readonly dueInMs: number | null;
 }
+
+/** When another probe is looked for after none of the deliveries could be one, in milliseconds. */
+const probeAgainMs = 100;
+
+/** A lease that was asked for and not answered: there may be deliveries that nobody sends, until it ends. */
+interface DoubtfulLease {
+  readonly subscriptionId: string;
+  readonly token: string;
+  /** `performance.now()` when it is over in any case. */
+  readonly endsAt: number;
+}
+
+/** How long a commit may come after its answer was given up, in milliseconds. */
+const lateMs = 10_000;
+
+/** Most leases that are remembered; beyond that they end by themselves. */
+const doubtfulAtMost = 1_000;
 
 const nothing: Taken = { deliveries: [], more: false };
 
 /** Deliveries are taken by a lease: it ends by itself, so that nothing is lost with whoever holds it. */
 @Injectable()
 export class LeaseRepository {
+  private doubtful: readonly DoubtfulLease[] = [];
+
   constructor(@Inject(DeliveryDatabase) private readonly database: DeliveryDatabase) {}
 
   /**
@@ -63,8 +83,46 @@ export class LeaseRepository {
    * @throws DatabaseUnavailable
    */
   async take(subscription: SendableSubscription, lane: Lane, most: number, careful: boolean): Promise<Taken> {
-    if (careful) return this.takeCarefully(subscription, lane, most);
     const token = randomUUID();
+    try {
+      return await (careful
+        ? this.takeCarefully(subscription, lane, most, token)
+        : this.takeQuickly(subscription, lane, most, token));
+    } catch (error) {
+      if (this.doubtful.length < doubtfulAtMost) {
+        const endsAt = performance.now() + lateMs + leaseMs(subscription.timeoutMs);
+        this.doubtful = [...this.doubtful, { subscriptionId: subscription.id, token, endsAt }];
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * Gives back what was taken and never known to be, because the database went away between its commit and its answer. To be called
+   * now and then: such a commit may yet come.
+   *
+   * @throws DatabaseUnavailable
+   */
+  async releaseDoubtful(): Promise<void> {
+    if (this.doubtful.length === 0) return;
+    const asked = new Set(this.doubtful);
+    const released = await this.database.query<{ token: string }>({
+      name: 'release_doubtful_leases',
+      text: releaseDoubtfulStatement,
+      values: [this.doubtful.map(({ subscriptionId }) => subscriptionId), this.doubtful.map(({ token }) => token)],
+    });
+    const tokens = new Set(released.map(({ token }) => token));
+    this.doubtful = this.doubtful.filter(
+      (lease) => !asked.has(lease) || (!tokens.has(lease.token) && performance.now() < lease.endsAt),
+    );
+  }
+
+  private async takeQuickly(
+    subscription: SendableSubscription,
+    lane: Lane,
+    most: number,
+    token: string,
+  ): Promise<Taken> {
     const leasedAt = performance.now();
     const { id, version, timeoutMs } = subscription;
     const values = [id, lane, version, most, token, leaseMs(timeoutMs), leasedBytes];
@@ -98,7 +156,7 @@ export class LeaseRepository {
     await this.database.query({ name: 'release_leases', text: releaseStatement, values: [ids, tokens, afterMs] });
   }
 
-  private takeCarefully(subscription: SendableSubscription, lane: Lane, most: number): Promise<Taken> {
+  private takeCarefully(subscription: SendableSubscription, lane: Lane, most: number, token: string): Promise<Taken> {
     const { id, ratePerSecond } = subscription;
     const ordered = subscription.ordering === 'subject';
     return this.database.transaction(async (tx) => {
@@ -109,16 +167,18 @@ export class LeaseRepository {
       const allowed = ratePerSecond === null ? most : Math.min(most, Math.floor(health.tokens));
       const limit = probe ? Math.min(1, allowed) : allowed;
       if (limit === 0) return nothing;
-      const token = randomUUID();
       const leasedAt = performance.now();
       const lease = leaseMs(subscription.timeoutMs);
       const scan = ordered ? scannedRows : limit;
-      const values = [id, lane, subscription.version, limit, token, lease, leasedBytes, ordered, scan];
+      const values = [id, lane, subscription.version, limit, token, lease, leasedBytes, ordered, scan, probe];
       const rows = await tx.query<CarefulRow[]>(carefulLeaseStatement, values);
       const leased = rows.filter((row) => row.id !== null).map((row) => toLeased(row, token, leasedAt, probe));
       if (ratePerSecond !== null) await tx.query(spendStatement, [id, health.tokens - leased.length, health.at]);
-      if (probe && leased.length > 0) await tx.query(probingStatement, [id, lease]);
-      return { deliveries: leased, more: !probe && (leased.length === limit || (rows[0]?.scanned ?? 0) >= scan) };
+      const scanned = rows[0]?.scanned ?? 0;
+      if (!probe) return { deliveries: leased, more: leased.length === limit || scanned >= scan };
+      if (leased.length > 0) await tx.query(probingStatement, [id, lease]);
+      else if (scanned > 0 && scanned < scan) await tx.query(probingStatement, [id, probeAgainMs]);
+      return { deliveries: leased, more: leased.length === 0 && scanned >= scan };
     });
   }
 }

@@ -49,14 +49,17 @@ export const lockStatement = `
   FROM subscription_health h WHERE h.subscription_id = $1::uuid FOR UPDATE`;
 
 /**
- * $1 to $7 as {@link leaseStatement}, $8 whether order counts, $9 most rows to look at. Of each ordering key only the first open
- * delivery goes, and only when no event that is still to be routed may come before it; the others are parked until the one before
- * them is finished. The first column is how many due rows there were.
+ * $1 to $7 as {@link leaseStatement}, $8 whether order counts, $9 most rows to look at, $10 whether it is for a probe. Of each
+ * ordering key only the first open delivery goes, and only when no event that is still to be routed may come before it; the others
+ * are parked until the one before them is finished. A probe waits for nobody's schedule: whatever nobody holds will do, the first
+ * that is due before the others. The first column is how many rows were looked at.
  */
 export const carefulLeaseStatement = `
   WITH due AS MATERIALIZED (
     SELECT d.id, d.event_id, d.due_at, d.seq, d.ordering_key FROM deliveries d
-    WHERE d.subscription_id = $1::uuid AND d.lane = $2 AND d.${open} AND d.due_at <= statement_timestamp()
+    WHERE d.subscription_id = $1::uuid AND d.lane = $2 AND d.${open} AND d.due_at < 'infinity'
+      AND d.due_at <= CASE WHEN $10::boolean THEN 'infinity' ELSE statement_timestamp() END
+      AND (d.due_at <= statement_timestamp() OR d.lease_token IS NULL)
       AND EXISTS (
         SELECT FROM subscriptions s
         WHERE s.id = $1::uuid AND s.version = $3::int8 AND s.status = 'active' AND s.delivery = 'push' AND s.deleted_at IS NULL)
@@ -84,7 +87,7 @@ export const carefulLeaseStatement = `
       due_at = CASE p.verdict
         WHEN 'go' THEN statement_timestamp() + $6::int4 * interval '1 millisecond'
         WHEN 'park' THEN 'infinity'
-        ELSE statement_timestamp() + interval '100 milliseconds' END
+        ELSE greatest(d.due_at, statement_timestamp() + interval '100 milliseconds') END
     FROM placed p
     WHERE d.id = p.id AND (p.verdict <> 'go' OR (p.place <= $4::int4 AND (p.place = 1 OR p.bytes <= $7::int8)))
     RETURNING d.id, d.event_id, d.event_type, d.attempt_count, d.attempts_before, d.seq, p.verdict
@@ -104,7 +107,10 @@ export const probingStatement = `
   UPDATE subscription_health SET probe_at = statement_timestamp() + $2::int4 * interval '1 millisecond'
   WHERE subscription_id = $1::uuid`;
 
-/** $1 subscription, $2 lane, $3 capacity of its bucket, $4 tokens per second: when the lane has something to do again. */
+/**
+ * $1 subscription, $2 lane, $3 capacity of its bucket, $4 tokens per second: when the lane has something to do again. While the
+ * breaker is open, whatever nobody holds may be the next probe, and counts as due.
+ */
 export const lookStatement = `
   SELECT s.version::text AS version, s.status = 'active' AND s.delivery = 'push' AND s.deleted_at IS NULL AS live,
     h.breaker = 'open' AS "breakerOpen",
@@ -112,9 +118,14 @@ export const lookStatement = `
     ceil(1000 * (1 - least($3::float8, coalesce(h.rate_level, $3::float8) + $4::float8 *
       greatest(0, extract(epoch FROM statement_timestamp() - coalesce(h.rate_at, statement_timestamp())))))
       / nullif($4::float8, 0))::float8 AS "tokenInMs",
-    (SELECT extract(epoch FROM d.due_at - statement_timestamp())::float8 * 1000 FROM deliveries d
-      WHERE d.subscription_id = s.id AND d.lane = $2 AND d.${open} AND d.due_at < 'infinity'
-      ORDER BY d.due_at LIMIT 1) AS "dueInMs"
+    coalesce(
+      (SELECT 0 FROM deliveries d
+        WHERE h.breaker = 'open' AND d.subscription_id = s.id AND d.lane = $2 AND d.${open} AND d.due_at < 'infinity'
+          AND d.lease_token IS NULL
+        ORDER BY d.due_at LIMIT 1),
+      (SELECT extract(epoch FROM d.due_at - statement_timestamp())::float8 * 1000 FROM deliveries d
+        WHERE d.subscription_id = s.id AND d.lane = $2 AND d.${open} AND d.due_at < 'infinity'
+        ORDER BY d.due_at LIMIT 1)) AS "dueInMs"
   FROM subscriptions s JOIN subscription_health h ON h.subscription_id = s.id
   WHERE s.id = $1::uuid`;
 
@@ -123,3 +134,10 @@ export const releaseStatement = `
   UPDATE deliveries d SET lease_token = NULL, due_at = statement_timestamp() + $3::int4 * interval '1 millisecond'
   FROM unnest($1::uuid[], $2::uuid[]) AS r (id, lease_token)
   WHERE d.id = r.id AND d.lease_token = r.lease_token AND d.${open}`;
+
+/** $1 subscriptions, $2 their lease tokens: all that was taken with those is due again. Answers with the token of each. */
+export const releaseDoubtfulStatement = `
+  UPDATE deliveries d SET lease_token = NULL, due_at = statement_timestamp()
+  FROM unnest($1::uuid[], $2::uuid[]) AS r (subscription_id, lease_token)
+  WHERE d.subscription_id = r.subscription_id AND d.lease_token = r.lease_token AND d.${open}
+  RETURNING r.lease_token AS token`;

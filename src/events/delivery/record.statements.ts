@@ -21,7 +21,7 @@ export const lockHealthStatement = `SELECT FROM subscription_health WHERE subscr
  * code, $13 error, $14 excerpt, $15 its number, $16 its duration in ms, $17 ms since it began.
  *
  * The health is locked before any delivery, as everywhere. A success closes the breaker, or keeps it closed; the failures after
- * it add up. Answers with the deliveries that were recorded.
+ * it add up. Answers with the deliveries that were recorded, and with whether a breaker has closed that held others.
  */
 export const recordStatement = `
   WITH health AS MATERIALIZED (
@@ -80,11 +80,14 @@ export const recordStatement = `
       probe_at = CASE
         WHEN ${staysOpen} AND t.probe_failed THEN statement_timestamp() + ${doubled} * interval '1 second'
         WHEN ${staysOpen} THEN h.probe_at
-        WHEN ${opens} THEN statement_timestamp() + interval '1 second' END
+        WHEN ${opens} THEN statement_timestamp() + interval '1 second'
+        WHEN h.breaker = 'open' THEN clock_timestamp()
+        ELSE h.probe_at END
     FROM tally t
     WHERE h.subscription_id = $1::uuid
+    RETURNING h.breaker = 'closed' AND h.probe_at IS NOT NULL AS flows
   )
-  SELECT place::int4 AS place FROM done`;
+  SELECT place::int4 AS place, flows FROM done, health_after`;
 
 /**
  * $1 subscription, $2 deliveries that are finished: of each of their ordering keys the next open one is due, if it was parked.

@@ -22,7 +22,7 @@ export class SubscriptionHealthEntity {
   @Column('timestamptz', { name: 'opened_at', nullable: true })
   openedAt: Date | null;
 
-  /** When the next probe is due, while the breaker is open. */
+  /** When the next probe is due, while the breaker is open; since it closed: when that was, until all it held has been let go. */
   @Column('timestamptz', { name: 'probe_at', nullable: true })
   probeAt: Date | null;
 

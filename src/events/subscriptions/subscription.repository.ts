@@ -135,11 +135,20 @@ export class SubscriptionRepository {
     return true;
   }
 
-  /** Closes the breaker, as for an endpoint that has not failed yet. */
+  /**
+   * Closes the breaker, as for an endpoint that has not failed yet. If it was open and deliveries wait for their next attempt, they
+   * are to be let go: `probe_at` says so.
+   */
   async closeBreaker(tx: EntityManager, id: string): Promise<void> {
     await tx.query(
-      `UPDATE subscription_health SET breaker = 'closed', consecutive_failures = 0, opened_at = NULL, probe_at = NULL,
-         probe_delay_seconds = NULL
+      `UPDATE subscription_health SET breaker = 'closed', consecutive_failures = 0, opened_at = NULL, probe_delay_seconds = NULL,
+         probe_at = CASE
+           WHEN breaker = 'closed' THEN probe_at
+           WHEN EXISTS (
+             SELECT FROM deliveries d
+             WHERE d.subscription_id = $1 AND d.lane IN ('security', 'state', 'bulk') AND d.status IN ('pending', 'retrying')
+               AND d.due_at > statement_timestamp() AND d.due_at < 'infinity' AND d.lease_token IS NULL) THEN clock_timestamp()
+         END
        WHERE subscription_id = $1`,
       [id],
     );
