@@ -1,3 +1,4 @@
+import type { ClientBase } from 'pg';
 import { DataSource, type EntitySchema } from 'typeorm';
 import { migrations } from '../../migrations/index.js';
 
@@ -29,7 +30,16 @@ export function createDataSource(
     poolErrorHandler: onPoolError ?? (() => undefined),
     extra: {
       keepAlive: true,
+      onConnect: surviveLoss,
       options: '-c statement_timeout=30000 -c idle_in_transaction_session_timeout=30000 -c lock_timeout=5000',
     },
   });
+}
+
+/**
+ * TypeORM listens for the loss of a connection only a moment after the pool has lent it out. What arrives before, in the
+ * packet that says that the connection is ready, would end the process; as it is, the next statement fails.
+ */
+function surviveLoss(client: ClientBase): void {
+  client.on('error', () => undefined);
 }

@@ -9,8 +9,25 @@ export interface DatabaseProxy {
   sever(): Promise<void>;
   /** Connections stay open, and nothing gets through any more. */
   stall(): void;
-  /** Undoes both; connections that were stalled end, and what was held back in them is lost. */
+  /** The next connection is lost in the very packet that says that it is ready, as when PostgreSQL is shot just then. */
+  loseNext(): void;
+  /** Undoes `sever` and `stall`; connections that were stalled end, and what was held back in them is lost. */
   restore(): Promise<void>;
+}
+
+/** PostgreSQL's `ReadyForQuery`, idle. */
+const readyForQuery = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
+
+/** Its `ErrorResponse` of a server that shuts down. */
+const shutDown = errorResponse({ S: 'FATAL', V: 'FATAL', C: '57P01', M: 'terminating connection' });
+
+function errorResponse(fields: Readonly<Record<string, string>>): Buffer {
+  const texts = Object.entries(fields).map(([type, text]) => `${type}${text}\0`);
+  const body = Buffer.from(`${texts.join('')}\0`);
+  const head = Buffer.alloc(5);
+  head.write('E');
+  head.writeUInt32BE(body.length + 4, 1);
+  return Buffer.concat([head, body]);
 }
 
 /** Opens a TCP port that leads to the database at `url`, on a Unix socket or another port. */
@@ -18,6 +35,7 @@ export async function openDatabaseProxy(url: string): Promise<DatabaseProxy> {
   const { upstream, proxied } = routeOf(url, await freePort());
   const sockets = new Set<Socket>();
   let stalled = false;
+  let losing = false;
   const port = Number(new URL(proxied).port);
   let server: Server | undefined;
 
@@ -32,7 +50,13 @@ export async function openDatabaseProxy(url: string): Promise<DatabaseProxy> {
       [far, near],
     ] as const) {
       sockets.add(from);
-      from.on('data', (bytes) => stalled || to.write(bytes));
+      from.on('data', (bytes) => {
+        if (stalled) return;
+        const lost = losing && from === far && bytes.subarray(-readyForQuery.length).equals(readyForQuery);
+        if (lost) losing = false;
+        if (lost) to.end(Buffer.concat([bytes, shutDown]));
+        else to.write(bytes);
+      });
       from.on('error', () => undefined);
       from.on('close', () => {
         sockets.delete(from);
@@ -56,6 +80,9 @@ export async function openDatabaseProxy(url: string): Promise<DatabaseProxy> {
     sever,
     stall: () => {
       stalled = true;
+    },
+    loseNext: () => {
+      losing = true;
     },
     restore: async () => {
       stalled = false;
