@@ -53,6 +53,7 @@ export class AuditChain {
   private readonly pending = new WeakMap<EntityManager, ChainContent[]>();
   private readonly key: Buffer;
   private latest: KnownLink | undefined;
+  private doubted = false;
 
   constructor(@Inject(DerivedKeys) derivedKeys: DerivedKeys) {
     this.key = derivedKeys.derive(auditKeyPurpose);
@@ -60,15 +61,21 @@ export class AuditChain {
 
   /**
    * The furthest link that this process has seen committed: kept in memory, where nobody who has the database can reach it. So
-   * an end that was cut off is missed before a checkpoint has signed it.
+   * an end that was cut off is missed before a checkpoint has signed it. Once it is missed, what is appended in its place is
+   * not remembered instead.
    */
   get seen(): KnownLink | undefined {
     return this.latest;
   }
 
-  /** Remembers a committed link. */
+  /** Remembers a committed link, unless the one remembered is missing. */
   saw({ seq, mac }: KnownLink): void {
-    if (seq > (this.latest?.seq ?? 0)) this.latest = { seq, mac };
+    if (!this.doubted && seq > (this.latest?.seq ?? 0)) this.latest = { seq, mac };
+  }
+
+  /** @param found whether the chain still holds the link that {@link seen} tells of */
+  checked(found: boolean): void {
+    this.doubted = !found;
   }
 
   /**
@@ -96,6 +103,7 @@ export class AuditChain {
     this.pending.delete(tx);
     const [head] = await tx.query<Head[]>(lockHead);
     if (head === undefined) throw new Error('the head of the audit chain is missing');
+    if (isCut(head, this.latest)) this.checked(false);
     const all = head.seq === '0' ? [await originOf(tx, contents), ...contents] : contents;
     if (all.length === 0) return;
     const links = this.link(head, all);
@@ -127,6 +135,13 @@ export class AuditChain {
       return { seq, content, payload: content.kind === 'entry' ? null : canonical, prev, mac };
     });
   }
+}
+
+/** Whether a chain that ends with `head` has lost `seen`, as far as its end can tell. */
+function isCut(head: Head, seen: KnownLink | undefined): boolean {
+  if (seen === undefined) return false;
+  const seq = Number(head.seq);
+  return seq < seen.seq || (seq === seen.seq && head.mac !== seen.mac);
 }
 
 /** How many entries of the log a link covers. */

@@ -48,7 +48,7 @@ async function cut(links: number): Promise<number> {
   return seq;
 }
 
-it('is missed by the server that wrote it, at once, and by the others a moment later', async () => {
+it('is missed by the server that wrote it, at once, and by the others a moment later; also when the log has grown again', async () => {
   for (let count = 0; count < 7; count += 1) await write();
   expect(await verdictOf(server)).toMatchObject({ intact: true });
   // The other server looks once a second; what it is doing now may have looked before.
@@ -61,4 +61,11 @@ it('is missed by the server that wrote it, at once, and by the others a moment l
   expect(await verdictOf(server)).toMatchObject(missing);
   // Its token for this has gone on from there.
   expect(await verdictOf(other)).toMatchObject({ intact: false });
+
+  for (let count = 0; count < 7; count += 1) await write();
+  for (const each of [server, other]) {
+    await each.running.app.get(ChainTender, { strict: false }).tend();
+    const replaced = { reason: expect.stringContaining('this process, has seen') };
+    expect(await verdictOf(each)).toMatchObject({ intact: false, broken_at: replaced });
+  }
 });
