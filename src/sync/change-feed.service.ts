@@ -1,8 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type Caller, TokenStatus } from '../access/index.js';
+import { type Caller, confirmCaller, TokenStatus } from '../access/index.js';
 import { DerivedKeys } from '../encryption/index.js';
 import type { Query } from '../http/index.js';
-import { bearerChallenge, unauthorized } from '../protocol/index.js';
 import { ChangeFeedRepository, type FeedStretch } from './change-feed.repository.js';
 import { type ChangesQuery, cursorRefused, feedCursor, readChangesQuery } from './changes-query.js';
 import { FeedWatch } from './feed-watch.js';
@@ -48,7 +47,7 @@ export class ChangeFeed {
     let from = asked.since;
     for (let begun = false; ; begun = true) {
       const stretch = await this.read(from, asked, closed);
-      if (begun && stretch.changes.length > 0) await this.confirm(caller);
+      if (begun && stretch.changes.length > 0) await confirmCaller(this.tokens, caller);
       const left = end - performance.now();
       if (stretch.changes.length > 0 || left <= 0 || this.watch.ended || closed.aborted) return stretch;
       // Woken for nothing.
@@ -56,12 +55,6 @@ export class ChangeFeed {
       from = stretch.readTo;
       await this.watch.wait(from, left, closed);
     }
-  }
-
-  /** The guard has asked when the request came. */
-  private async confirm({ jti, expiresAt }: Caller): Promise<void> {
-    if (await this.tokens.isActive(jti, expiresAt)) return;
-    throw unauthorized(bearerChallenge({ error: 'invalid_token' }));
   }
 
   /** The next changes; none only at the end of the feed. */

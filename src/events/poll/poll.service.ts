@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type Caller, TokenStatus } from '../../access/index.js';
-import { bearerChallenge, unauthorized } from '../../protocol/index.js';
+import { type Caller, confirmCaller, TokenStatus } from '../../access/index.js';
 import { HandOut } from './hand-out.service.js';
 import type { PolledEvents } from './handed-out.js';
 import type { PollQuery } from './poll-query.js';
@@ -32,16 +31,10 @@ export class PollService {
         if (polled.items.length > 0) return polled;
         if (polled.moreAvailable && performance.now() < end) continue;
         if (!(await wait.next(end - performance.now(), signal))) return polled;
-        await this.confirm(caller);
+        await confirmCaller(this.tokens, caller);
       }
     } finally {
       wait.leave();
     }
-  }
-
-  /** The guard has asked when the request came. */
-  private async confirm({ jti, expiresAt }: Caller): Promise<void> {
-    if (await this.tokens.isActive(jti, expiresAt)) return;
-    throw unauthorized(bearerChallenge({ error: 'invalid_token' }));
   }
 }
