@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { Audit, type AuditAction, type AuditRefusal } from '../audit/index.js';
-import { pathOf, Refusals } from '../http/index.js';
+import { JsonBody, pathOf, Refusals } from '../http/index.js';
 import { type OAuthError, Problem } from '../protocol/index.js';
+import { AuditedRoutes } from './audited-routes.js';
 import { refusedTarget } from './refused-target.js';
 import { originOf } from './request-context.js';
 
@@ -13,19 +14,23 @@ import { originOf } from './request-context.js';
  */
 @Injectable()
 export class AuditedRefusals extends Refusals {
-  constructor(@Inject(Audit) private readonly audit: Audit) {
+  constructor(
+    @Inject(Audit) private readonly audit: Audit,
+    @Inject(AuditedRoutes) private readonly routes: AuditedRoutes,
+  ) {
     super();
   }
 
   async record(request: FastifyRequest, fault: OAuthError | Problem): Promise<void> {
     const { status } = fault;
-    const action = request.refusalAction ?? actionBeforeGuard(request, fault);
+    const action = request.refusalAction ?? this.actionBeforeGuard(request, fault);
     if (action === undefined || status >= 500) return;
     const denied = status === 401 || status === 403;
     if (!denied && action === 'access.denied') return;
     const route = `${request.method} ${request.routeOptions.url ?? pathOf(request)}`;
     const parameters = (request.params ?? {}) as Readonly<Record<string, string>>;
-    const target = refusedTarget(action, parameters, request.caller === undefined ? undefined : request.body);
+    const body = request.body instanceof JsonBody ? request.body.known : undefined;
+    const target = refusedTarget(action, parameters, request.caller === undefined ? undefined : body);
     const refusal: AuditRefusal = {
       action,
       actorClientId: request.caller?.clientId,
@@ -38,11 +43,13 @@ export class AuditedRefusals extends Refusals {
     if (request.refusalAction === undefined) await this.audit.recordRefusalOrCount(refusal);
     else await this.audit.recordRefusal(refusal);
   }
-}
 
-/** A body too large, a method that is not taken: HTTP refuses before any handler is asked. */
-function actionBeforeGuard(request: FastifyRequest, fault: OAuthError | Problem): AuditAction | undefined {
-  return fault instanceof Problem ? oauthActions[pathOf(request)] : undefined;
+  /** A body too large, a method that is not taken: HTTP refuses before any handler is asked. */
+  private actionBeforeGuard(request: FastifyRequest, fault: OAuthError | Problem): AuditAction | undefined {
+    if (!(fault instanceof Problem)) return undefined;
+    const { url } = request.routeOptions;
+    return oauthActions[pathOf(request)] ?? (url === undefined ? undefined : this.routes.actionOf(request.method, url));
+  }
 }
 
 const oauthActions: Readonly<Record<string, AuditAction>> = {

@@ -3,6 +3,7 @@ import { PassportStrategy } from '@nestjs/passport';
 import type { FastifyRequest } from 'fastify';
 import { decodeProtectedHeader, jwtVerify } from 'jose';
 import { Strategy, type StrategyOptionsWithRequest } from 'passport-jwt';
+import { Clock } from '../clock/index.js';
 import { ServerConfig } from '../config/index.js';
 import { ACCESS_TOKEN_TYPE, isCompactJws } from '../protocol/index.js';
 import type { Caller } from './caller.js';
@@ -12,8 +13,8 @@ import { InvalidAccessToken } from './refused-token.js';
 import { originOf } from './request-context.js';
 import { SenderConstraint } from './sender-constraint.js';
 
-/** Seconds by which the clocks of two of our processes may differ. */
-const clockToleranceSeconds = 5;
+/** Seconds by which the clocks of two of our processes may differ (security.md, threat 35). */
+const clockToleranceSeconds = 10;
 
 const requiredClaims = ['iss', 'sub', 'aud', 'exp', 'iat', 'jti', 'client_id', 'scope'];
 
@@ -39,6 +40,7 @@ export class BearerStrategy extends PassportStrategy(Strategy, 'bearer') {
     @Inject(VerificationKeys) keys: VerificationKeys,
     @Inject(TokenStatus) private readonly tokens: TokenStatus,
     @Inject(SenderConstraint) private readonly senders: SenderConstraint,
+    @Inject(Clock) clock: Clock,
   ) {
     const options: StrategyOptionsWithRequest = {
       jwtFromRequest: (request: { headers: { authorization?: string } }) =>
@@ -48,7 +50,7 @@ export class BearerStrategy extends PassportStrategy(Strategy, 'bearer') {
         token: string,
         done: (error: unknown, key?: string | Buffer) => void,
       ) => {
-        verificationKey(token, server.issuer, keys).then(
+        verificationKey(token, server.issuer, keys, clock).then(
           // jsonwebtoken takes a KeyObject, which spares it parsing a PEM; its types know only text and bytes.
           (key) => done(null, key as unknown as Buffer),
           (error: unknown) => done(error),
@@ -61,6 +63,9 @@ export class BearerStrategy extends PassportStrategy(Strategy, 'bearer') {
       passReqToCallback: true,
     };
     super(options);
+    // passport-jwt copies its options once, and jsonwebtoken reads that copy for each token.
+    const copied = Reflect.get(this, '_verifOpts') as object;
+    Object.defineProperty(copied, 'clockTimestamp', { enumerable: true, get: () => Math.floor(clock.now() / 1_000) });
   }
 
   /** Called with the verified claims; the caller it returns is what handlers see. */
@@ -81,7 +86,7 @@ export class BearerStrategy extends PassportStrategy(Strategy, 'bearer') {
   }
 }
 
-async function verificationKey(token: string, issuer: string, keys: VerificationKeys) {
+async function verificationKey(token: string, issuer: string, keys: VerificationKeys, clock: Clock) {
   if (!isCompactJws(token)) throw new InvalidAccessToken('unverifiable');
   try {
     const { kid } = decodeProtectedHeader(token);
@@ -95,6 +100,7 @@ async function verificationKey(token: string, issuer: string, keys: Verification
       requiredClaims,
       maxTokenAge: '86400s',
       clockTolerance: clockToleranceSeconds,
+      currentDate: new Date(clock.now()),
     });
     for (const claim of ['sub', 'jti', 'client_id', 'scope']) {
       if (typeof payload[claim] !== 'string') throw new InvalidAccessToken('unverifiable');

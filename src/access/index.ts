@@ -2,6 +2,7 @@ export { type AccessRule, accessRule } from './access-rule.js';
 export { AccessGuard } from './access.guard.js';
 export { AccessModule } from './access.module.js';
 export { AuditedRefusals } from './audited-refusals.js';
+export { AuditedRoutes } from './audited-routes.js';
 export type { Caller } from './caller.js';
 export { confirmCaller } from './confirm-caller.js';
 export { Audited, CurrentCaller, Public, RequireScope, RequireScopeUnlessLoopback } from './decorators.js';

@@ -1,7 +1,7 @@
 import { Global, Module } from '@nestjs/common';
-import { Clock, SystemClock } from './clock.js';
+import { Clock, FollowingClock } from './clock.js';
 
 /** The clock, for every module. */
 @Global()
-@Module({ providers: [{ provide: Clock, useClass: SystemClock }], exports: [Clock] })
+@Module({ providers: [{ provide: Clock, useClass: FollowingClock }], exports: [Clock] })
 export class ClockModule {}

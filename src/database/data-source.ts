@@ -31,7 +31,7 @@ export function createDataSource(
     extra: {
       keepAlive: true,
       onConnect: surviveLoss,
-      options: '-c statement_timeout=30000 -c idle_in_transaction_session_timeout=30000 -c lock_timeout=5000',
+      options: '-c statement_timeout=30000 -c idle_in_transaction_session_timeout=5000 -c lock_timeout=5000',
     },
   });
 }

@@ -74,6 +74,13 @@ export function isDatabaseFault(error: unknown): boolean {
   return 'cause' in error && isDatabaseFault(error.cause);
 }
 
+/** Whether PostgreSQL has refused the values: SQLSTATE classes 22 (data exception) and 23 (integrity constraint violation). */
+export function isDataFault(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false;
+  if ('code' in error && typeof error.code === 'string' && /^2[23]/.test(error.code)) return true;
+  return 'cause' in error && isDataFault(error.cause);
+}
+
 /** There is no Unix socket where the database should be; of any other file that is not there, the database knows nothing. */
 function isMissingSocket(code: string, error: object): boolean {
   return code === 'ENOENT' && 'syscall' in error && error.syscall === 'connect';

@@ -1,6 +1,7 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Batches } from './batch-measures.js';
+import { DatabaseTime } from './database-time.js';
 import { PoolMeasures } from './pool-measures.js';
 import { Postgres } from './postgres.js';
 
@@ -16,6 +17,7 @@ export class DatabaseModule {
         { provide: DataSource, useValue: dataSource },
         { provide: Postgres, useValue: postgres },
         Batches,
+        DatabaseTime,
         PoolMeasures,
       ],
       exports: [Batches, DataSource, Postgres],

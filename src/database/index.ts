@@ -1,8 +1,10 @@
+export { answerWithinMs } from './answer-time.js';
 export {
   asDatabaseError,
   DatabaseUnavailable,
   isDatabaseFault,
   isDatabaseUnavailable,
+  isDataFault,
   isUniqueViolation,
 } from './database-unavailable.js';
 export { Batches } from './batch-measures.js';

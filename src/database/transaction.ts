@@ -39,8 +39,8 @@ export function afterCommit(tx: EntityManager, hint: () => void): void {
 /**
  * Runs a use case in one transaction: everything `work` does through its `EntityManager` is committed together or not at all.
  *
- * @param withinMs a database that has not committed by then counts as away; whether it did after all is then not known, only
- *   that it did all of it or nothing
+ * @param withinMs a database that has not done the work by then counts as away, and nothing is committed; only when it goes
+ *   silent while it commits, it is not known whether it did
  * @throws DatabaseUnavailable when the database cannot take it
  */
 export async function inTransaction<T>(
@@ -50,10 +50,14 @@ export async function inTransaction<T>(
 ): Promise<T> {
   try {
     const hints: (() => void)[] = [];
+    const deadline = performance.now() + withinMs;
     const begun = () =>
-      dataSource.transaction('READ COMMITTED', (tx) => {
+      dataSource.transaction('READ COMMITTED', async (tx) => {
         afterwards.set(tx, hints);
-        return withLastSteps(tx, work);
+        const result = await withLastSteps(tx, work);
+        // Whoever asked was told that it was not done: a database that wakes up must not do it then.
+        if (performance.now() >= deadline) throw new DatabaseUnavailable(new Error('the database answered too late'));
+        return result;
       });
     const committed = traced('transaction', begun).then((result) => {
       for (const hint of hints) untraced(hint);

@@ -27,7 +27,7 @@ export function failsAsOAuth(path: string): boolean {
  */
 export function errorResponse(cause: OAuthError | Problem, path: string): ErrorResponse {
   const oauth = failsAsOAuth(path);
-  const fault = oauth ? unlessStored(cause) : cause;
+  const fault = unlessStored(cause, path);
   const body = oauth
     ? JSON.stringify(oauthErrorBody(asOAuthError(fault)))
     : JSON.stringify(problemBody(asProblem(fault)));

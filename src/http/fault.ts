@@ -1,5 +1,5 @@
 import { HttpException } from '@nestjs/common';
-import { DatabaseUnavailable, isDatabaseFault, isDatabaseUnavailable } from '../database/index.js';
+import { DatabaseUnavailable, isDatabaseFault, isDatabaseUnavailable, isDataFault } from '../database/index.js';
 import {
   badRequest,
   JsonFault,
@@ -39,11 +39,13 @@ export function publicFault(error: unknown): OAuthError | Problem {
 }
 
 /**
- * For the endpoints under `/oauth/`: whatever PostgreSQL refuses to store or to tell there is a 503. Nothing was issued or revoked,
- * and the client is to come again (http-api.md "POST /oauth/token", security.md I-13).
+ * Whatever PostgreSQL refuses to store or to tell is a 503: nothing was done, and the client is to come again (http-api.md
+ * "POST /oauth/token", security.md I-13, M-27). Only where the fault lies in the values, and not under `/oauth/`, it would be
+ * the same the next time.
  */
-export function unlessStored(fault: OAuthError | Problem): OAuthError | Problem {
+export function unlessStored(fault: OAuthError | Problem, path: string): OAuthError | Problem {
   if (fault.status !== 500 || !isDatabaseFault(fault.cause)) return fault;
+  if (!path.startsWith('/oauth/') && isDataFault(fault.cause)) return fault;
   return unavailable(new DatabaseUnavailable().retryAfterSeconds, fault.cause);
 }
 

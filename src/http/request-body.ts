@@ -52,6 +52,7 @@ function isCoded(headers: IncomingHttpHeaders): boolean {
 export class JsonBody {
   private readonly merges: boolean;
   private readonly type: string | undefined;
+  private parsed: unknown;
 
   constructor(
     request: FastifyRequest,
@@ -69,7 +70,13 @@ export class JsonBody {
    */
   read(): unknown {
     const bytes = this.content();
-    return bytes.length === 0 ? undefined : parseStrictJson(bytes);
+    this.parsed = bytes.length === 0 ? undefined : parseStrictJson(bytes);
+    return this.parsed;
+  }
+
+  /** The JSON value once it was read; `undefined` before, and where it could not be. */
+  get known(): unknown {
+    return this.parsed;
   }
 
   /**

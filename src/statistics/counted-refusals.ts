@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { AuditedRefusals } from '../access/index.js';
+import { AuditedRefusals, AuditedRoutes } from '../access/index.js';
 import { Audit } from '../audit/index.js';
 import { pathOf } from '../http/index.js';
 import { type OAuthError, Problem } from '../protocol/index.js';
@@ -14,9 +14,10 @@ import { RefusalCounts } from './refusal-counts.service.js';
 export class CountedRefusals extends AuditedRefusals {
   constructor(
     @Inject(Audit) audit: Audit,
+    @Inject(AuditedRoutes) routes: AuditedRoutes,
     @Inject(RefusalCounts) private readonly counts: RefusalCounts,
   ) {
-    super(audit);
+    super(audit, routes);
   }
 
   override async record(request: FastifyRequest, fault: OAuthError | Problem): Promise<void> {

@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { Batches, GroupCommit, Postgres } from '../database/index.js';
+import { Clock } from '../clock/index.js';
+import { answerWithinMs, Batches, GroupCommit, Postgres } from '../database/index.js';
 import { batchColumns } from './access-token.batch.js';
 import type { AccessTokenRecord } from './access-token-record.js';
 
@@ -10,7 +11,8 @@ import type { AccessTokenRecord } from './access-token-record.js';
  *
  * `context` is what the tokens of a batch share: who asked, for what, from where, signed by which key. A context whose client
  * has another version by now, was disabled or deleted, whose registry has changed or whose key signs no longer – but for the
- * moment in which another takes over – finds no partner. The audit entry has the token's own identifier. The counts are rows
+ * moment in which another takes over – finds no partner. Nor does any once the deadline has passed, by which whoever waits was
+ * told that there is no token: a database that wakes up must not store it then (security.md T-23). The audit entry has the token's own identifier. The counts are rows
  * of their own, so that no batch waits for another; they are added up later (`statistics/`).
  */
 const insertTokens = `
@@ -24,6 +26,7 @@ const insertTokens = `
     JOIN signing_keys k ON k.kid = t.kid
       AND (k.status = 'active' OR (k.status = 'retiring' AND k.retiring_at > statement_timestamp() - interval '30 seconds'))
     JOIN scope_registry r ON r.version = t.registry_version
+    WHERE statement_timestamp() < $21::timestamptz
   ), live AS MATERIALIZED (
     SELECT i.jti, i.token_hash, to_timestamp(i.issued_at) AS issued_at, i.request_id, context.*
     FROM unnest($12::uuid[], $13::bytea[], $14::int8[], $15::text[], $16::int4[])
@@ -65,6 +68,7 @@ export class AccessTokenWriter implements OnApplicationShutdown {
 
   constructor(
     @Inject(Postgres) private readonly postgres: Postgres,
+    @Inject(Clock) private readonly clock: Clock,
     @Inject(Batches) batches?: Batches,
   ) {
     this.batches = new GroupCommit({
@@ -104,7 +108,8 @@ export class AccessTokenWriter implements OnApplicationShutdown {
    * @returns whether the terms still hold; if not, nothing was written
    */
   async writeIn(tx: EntityManager, record: AccessTokenRecord): Promise<boolean> {
-    const rows = await tx.query<unknown[]>(insertTokens, batchColumns([record]).values);
+    // That of the transaction is kept where it commits.
+    const rows = await tx.query<unknown[]>(insertTokens, [...batchColumns([record]).values, 'infinity']);
     return rows.length === 1;
   }
 
@@ -114,6 +119,7 @@ export class AccessTokenWriter implements OnApplicationShutdown {
 
   private async commit(records: readonly AccessTokenRecord[]): Promise<('written' | 'stale')[]> {
     const { contextOf, contexts, values } = batchColumns(records);
+    values.push(new Date(this.clock.now() + answerWithinMs).toISOString());
     const rows = await this.postgres.query<{ context: number }>({ name: 'insert_tokens', text: insertTokens, values });
     if (rows.length === contexts) return records.map(() => 'written');
     const live = new Set(rows.map(({ context }) => context));

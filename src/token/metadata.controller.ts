@@ -1,8 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Controller, Get, Inject, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Public } from '../access/index.js';
 import { supportedAuthMethods } from '../clients/index.js';
-import { Clock } from '../clock/index.js';
 import { ServerConfig } from '../config/index.js';
 import { Documented } from '../openapi/index.js';
 import { authorizationServerMetadata, clientAssertionAlgorithms, dpopSigningAlgorithms } from '../protocol/index.js';
@@ -13,6 +13,9 @@ import { getMetadata } from './metadata.documentation.js';
 /** How long the names of scopes may be told from memory, in milliseconds; other processes register some, too. */
 const freshMs = 1_000;
 
+/** How long the database is waited for when they are in memory. */
+const patienceMs = 250;
+
 /** Authorization server metadata (RFC 8414): what works, and nothing else. */
 @Controller('.well-known')
 export class MetadataController {
@@ -22,7 +25,6 @@ export class MetadataController {
     @Inject(ServerConfig) private readonly server: ServerConfig,
     @Inject(ScopeRegistry) private readonly scopes: ScopeRegistry,
     @Inject(Grants) private readonly grants: Grants,
-    @Inject(Clock) private readonly clock: Clock,
   ) {}
 
   /** RFC 8414 §3; the second path serves clients that know only OpenID Connect Discovery. */
@@ -48,13 +50,20 @@ export class MetadataController {
       .send(JSON.stringify(document));
   }
 
-  /** While the database is away the document stays as it was. */
+  /** While the database is away, or silent, the document stays as it was. */
   private async registered(): Promise<RegisteredScopes> {
     const cached = this.scopes.cached();
-    const now = this.clock.now();
-    if (cached !== undefined && Math.abs(now - this.readAt) < freshMs) return cached;
+    const now = performance.now();
+    if (cached !== undefined && now - this.readAt < freshMs) return cached;
     this.readAt = now;
     const reading = this.scopes.load();
-    return cached === undefined ? reading : reading.catch(() => cached);
+    if (cached === undefined) return reading;
+    const giveUp = new AbortController();
+    const waited = sleep(patienceMs, cached, { signal: giveUp.signal }).catch(() => cached);
+    try {
+      return await Promise.race([reading.catch(() => cached), waited]);
+    } finally {
+      giveUp.abort();
+    }
   }
 }

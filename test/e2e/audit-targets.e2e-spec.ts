@@ -56,6 +56,30 @@ describe('U-01, M-05: a refused change', () => {
     expect(entries).toMatchObject([{ success: false, target_type: targetType }]);
   });
 
+  it.each<[string, string, string, object]>([
+    ['a client_id that is taken', 'billing', clientsPath, { client_name: 'Another', client_id: 'billing' }],
+    ['a scope that is taken', 'read:profile', '/admin/oauth/scopes', { name: 'read:profile' }],
+  ])('is found under the name that was asked for: %s', async (_what, name, path, body) => {
+    const { result, entries } = await ledger.entriesOf(() => server.asAdmin('POST', path, body));
+    expect(result.status).toBe(409);
+    expect(entries).toMatchObject([{ success: false, target_id: name, error: 'conflict' }]);
+  });
+
+  it.each<[number, string, RequestInit]>([
+    [413, 'client.created', { body: 'x'.repeat(1_048_577), headers: { 'content-type': 'application/json' } }],
+    [
+      415,
+      'client.created',
+      { body: '{}', headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' } },
+    ],
+  ])('that HTTP itself refuses with %i is recorded as well', async (status, action, { body, headers }) => {
+    const authorization = `Bearer ${weak}`;
+    const send = () => server.fetch(clientsPath, { method: 'POST', headers: { authorization, ...headers }, body });
+    const { result, entries } = await ledger.entriesOf(send);
+    expect(result.status).toBe(status);
+    expect(entries).toMatchObject([{ action, success: false, actor_client_id: null, target_type: 'client' }]);
+  });
+
   it('is about its route where it would have changed nothing', async () => {
     const { entries } = await ledger.entriesOf(() => server.fetch(clientsPath));
     expect(entries).toMatchObject([{ action: 'access.denied', target_type: 'route', target_id: `GET ${clientsPath}` }]);

@@ -69,6 +69,12 @@ async function startReady(env: Readonly<Record<string, string>>, cwd?: string): 
   return (await start(env, cwd)).ready();
 }
 
+/** A process and its children. */
+function familyOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return [pid, ...children.split(' ').map(Number)];
+}
+
 async function query<Row>(url: string, statement: string, values: unknown[] = []): Promise<Row[]> {
   const client = new Client({ connectionString: url });
   await client.connect();
@@ -224,6 +230,33 @@ describe('a server with its own PostgreSQL', () => {
     expect(stored).toHaveLength(jtis.length);
     const entries = await query(url, 'SELECT 1 FROM audit_log WHERE id = ANY ($1)', [jtis]);
     expect(entries).toHaveLength(jtis.length);
+  });
+
+  it('T-23, I-13: what a frozen PostgreSQL was asked for in vain is not done when it wakes', async () => {
+    const token = await tokenOf(server, credentials());
+    const processes = familyOf(postmasterPid(join(cwd, 'data')) ?? 0);
+    const authorization = basic(credentials());
+    const form = (path: string, body: Record<string, string>) => {
+      const headers = { authorization, 'user-agent': 'asked in vain' };
+      return server.fetch(path, { method: 'POST', headers, body: new URLSearchParams(body) });
+    };
+    for (const pid of processes) process.kill(pid, 'SIGSTOP');
+    try {
+      const answers = await Promise.all([
+        form('/oauth/token', { grant_type: 'client_credentials' }),
+        form('/oauth/revoke', { token }),
+      ]);
+      expect(answers.map(({ status }) => status)).toEqual([503, 503]);
+    } finally {
+      for (const pid of processes) process.kill(pid, 'SIGCONT');
+    }
+    while ((await requestToken(server, credentials())).status !== 200) await sleep(20);
+
+    const url = embeddedDatabaseUrl(join(cwd, 'data'));
+    const stored = await query(url, `SELECT 1 FROM access_tokens WHERE user_agent = 'asked in vain'`);
+    expect(stored).toEqual([]);
+    const answer = await form('/oauth/introspect', { token });
+    expect(await answer.json()).toMatchObject({ active: true });
   });
 
   it('C-13, K-19: stops with 78 when the file of its key is gone, and starts again when it is back', async () => {

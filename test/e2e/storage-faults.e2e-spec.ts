@@ -80,6 +80,41 @@ it('no refusal leaves that the audit log does not take', async () => {
   );
 });
 
+it.each(['audit_log', 'audit_chain'])('M-27: nothing is changed that %s does not take', async (table) => {
+  await whileRefusing(table, async () => {
+    const created = await server.asAdmin('POST', '/admin/oauth/clients', {
+      client_name: 'Half',
+      client_id: 'half-done',
+    });
+    expect(created.status).toBe(503);
+    expect(created.headers.get('retry-after')).toMatch(/^[1-5]$/);
+    expect((await server.fetch('/admin/oauth/clients')).status).toBe(503);
+  });
+  expect((await server.asAdmin('GET', '/admin/oauth/clients/half-done')).status).toBe(404);
+});
+
+it('I-13, T-23: what answers too late for its request is not done later', async () => {
+  const dataSource = server.running.app.get(DataSource, { strict: false });
+  const lock = await sql.query('BEGIN; LOCK TABLE scopes IN ACCESS EXCLUSIVE MODE; SELECT 1').catch(() => undefined);
+  expect(lock).toBeDefined();
+  let done: unknown;
+  const work = inTransaction(
+    dataSource,
+    async (tx) => {
+      done = tx.query(`UPDATE scopes SET description = 'late' WHERE name = 'read:profile'`);
+      await done;
+    },
+    { withinMs: 200 },
+  );
+  await expect(work).rejects.toBeInstanceOf(DatabaseUnavailable);
+  await sql.query('COMMIT');
+  await done;
+  // Were it committed, this would see it: it waits for the lock of the row.
+  await sql.query(`SELECT FROM scopes WHERE name = 'read:profile' FOR UPDATE`);
+  const { rows } = await sql.query(`SELECT FROM scopes WHERE description = 'late'`);
+  expect(rows).toEqual([]);
+});
+
 it('Z-15: a connection that is lost between two statements of a transaction is an absence of the database', async () => {
   const dataSource = server.running.app.get(DataSource, { strict: false });
   const work = inTransaction(dataSource, async (tx) => {

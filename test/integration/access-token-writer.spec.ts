@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 import { canonicalJson, issuedTokensDigest } from '../../src/audit/index.js';
+import { SystemClock } from '../../src/clock/index.js';
 import { createDataSource, ensurePartitions, Postgres } from '../../src/database/index.js';
 import type { AccessTokenRecord } from '../../src/token/access-token-record.js';
 import { AccessTokenWriter } from '../../src/token/access-token.writer.js';
@@ -25,7 +26,7 @@ beforeAll(async () => {
       ('retired', 'RS256', 'retired', '{}', now()), ('revoked', 'RS256', 'revoked', '{}', NULL)`,
   );
   postgres = new Postgres(database.url, { max: 2, onError: () => undefined });
-  writer = new AccessTokenWriter(postgres);
+  writer = new AccessTokenWriter(postgres, new SystemClock());
 });
 
 afterAll(async () => {

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import type { DataSource } from 'typeorm';
+import { SystemClock } from '../../src/clock/index.js';
 import { createDataSource, ensurePartitions, Postgres } from '../../src/database/index.js';
 import { createQueueBackend, ScheduledJobs } from '../../src/queue/index.js';
 import { HoardingRepository } from '../../src/statistics/hoarding.repository.js';
@@ -35,7 +36,7 @@ beforeEach(async () => {
   await ensurePartitions(dataSource, 'access_tokens', 'day', new Date(Date.now() - 2 * dayMs), 4);
   await ensurePartitions(dataSource, 'audit_log', 'month', new Date(Date.now() - 2 * dayMs), 1);
   pools = [0, 1].map(() => new Postgres(database.url, { max: 2, onError: () => undefined }));
-  writers = pools.map((pool) => new AccessTokenWriter(pool));
+  writers = pools.map((pool) => new AccessTokenWriter(pool, new SystemClock()));
   counts = new TokenCounts(
     dataSource,
     new ScheduledJobs(createQueueBackend({ postgresUrl: database.url, prefix: '{none}' })),
