@@ -6,6 +6,12 @@ export type Report = (pointer: string, detail: string) => void;
 
 const maxKeys = 20;
 const minRsaBits = 2048;
+
+/** More costs whoever verifies with it seconds. */
+const maxRsaBits = 16_384;
+
+/** Of a key's JSON; one of the largest size, with its certificates, has less. */
+const maxKeyLength = 32_768;
 const secretMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 const keyTypes = ['RSA', 'EC', 'OKP'];
 
@@ -35,7 +41,11 @@ function readKey(key: unknown, pointer: string, report: Report): Readonly<Record
   if (secret !== undefined) report(`${pointer}/${secret}`, 'belongs to a private or symmetric key');
   else if (typeof key['kty'] !== 'string' || !keyTypes.includes(key['kty'])) {
     report(`${pointer}/kty`, `must be one of ${keyTypes.join(', ')}`);
-  } else if (!isUsable(key)) report(pointer, `must be a valid public key, RSA with at least ${minRsaBits} bits`);
+  } else if (JSON.stringify(key).length > maxKeyLength)
+    report(pointer, `must be shorter than ${maxKeyLength} characters`);
+  else if (!isUsable(key)) {
+    report(pointer, `must be a valid public key, RSA with ${minRsaBits} to ${maxRsaBits} bits and an exponent of 64`);
+  }
   for (const name of ['kid', 'alg', 'use']) {
     const text = key[name];
     if (text !== undefined && (typeof text !== 'string' || text.length > 256)) {
@@ -46,12 +56,19 @@ function readKey(key: unknown, pointer: string, report: Report): Readonly<Record
 }
 
 function isUsable(key: JsonWebKey): boolean {
+  const { n = '', e = '' } = key;
+  if (bitsOf(n) > maxRsaBits || bitsOf(e) > 64) return false;
   try {
     const { modulusLength } = createPublicKey({ key, format: 'jwk' }).asymmetricKeyDetails ?? {};
     return modulusLength === undefined || modulusLength >= minRsaBits;
   } catch {
     return false;
   }
+}
+
+/** The bits that a number in base64url has room for. */
+function bitsOf(text: unknown): number {
+  return typeof text === 'string' ? Math.floor((text.length * 3) / 4) * 8 : Infinity;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

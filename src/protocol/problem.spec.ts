@@ -73,3 +73,8 @@ describe('RFC 9457 problem details', () => {
     expect(new ClientIdTaken()).toMatchObject({ name: 'ClientIdTaken', status: 409, title: 'Conflict' });
   });
 });
+
+it('names the first hundred faults of an input', () => {
+  const faults = Array.from({ length: 10_000 }, (_, index) => ({ pointer: `/${index}`, detail: 'is unknown' }));
+  expect(badRequest(faults).errors).toEqual(faults.slice(0, 100));
+});

@@ -91,9 +91,12 @@ export function problemBody(problem: Problem): ProblemBody {
     : { type, title, status, detail, errors };
 }
 
-/** 400 with every fault of the input. */
+/** Nobody mends more at once, and an input of nothing but faults must not cost an answer longer than itself. */
+const mostFaults = 100;
+
+/** 400 with the faults of the input, the first hundred. */
 export function badRequest(errors: readonly ProblemFault[], detail = 'the request is not valid'): Problem {
-  return new Problem(400, detail, { errors });
+  return new Problem(400, detail, { errors: errors.slice(0, mostFaults) });
 }
 
 /** 401; `challenge` is the value of `WWW-Authenticate` (RFC 9110 §15.5.2). */
