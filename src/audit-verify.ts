@@ -30,12 +30,16 @@ Verifies the audit log of the database, or an export of its chain (export?format
   --export FILE      the export, in place of the database
   --json             the result as JSON
 
-Exit code: 0 intact; 1 it could not be verified; 2 not intact; 64 wrong arguments; 78 wrong configuration.`;
+Exit code: 0 intact; 1 it could not be verified: no database; 2 not intact; 64 wrong arguments, or a file that cannot be read or
+holds no checkpoint: nothing was verified; 78 wrong configuration.`;
 
 /** The log was altered. */
 const EX_BROKEN = 2;
-/** sysexits(3): wrong arguments. */
+/** sysexits(3): wrong arguments, and files that are not what they were named for. */
 const EX_USAGE = 64;
+
+/** A file proves nothing of what it was named for; whoever relies on it must not be told that all is well. */
+class NoCheckpoint extends Error {}
 
 interface Options {
   readonly checkpoints: readonly string[];
@@ -84,11 +88,12 @@ async function readingFault(file: string): Promise<string | undefined> {
 async function readAll(files: readonly string[], key: Buffer): Promise<Checkpoint[]> {
   const found: Checkpoint[] = [];
   for (const file of files) {
-    try {
-      found.push(...(await readCheckpoints(file, key)));
-    } catch (error) {
+    const { checkpoints, torn } = await readCheckpoints(file, key).catch((error: unknown) => {
       throw error instanceof BadCheckpoint ? new BadCheckpoint(`${file}: ${error.message}`) : error;
-    }
+    });
+    for (const line of torn) say(`${file}: line ${line} is not JSON, and was passed over`);
+    if (checkpoints.length === 0) throw new NoCheckpoint(`${file}: holds no checkpoint`);
+    for (const checkpoint of checkpoints) found.push(checkpoint);
   }
   return found;
 }
@@ -100,13 +105,14 @@ async function hasChain(dataSource: DataSource): Promise<boolean> {
   return row.found && (await dataSource.getRepository(DataKeyEntity).count()) > 0;
 }
 
-async function verifyStored(config: Config, postgresUrl: string, files: readonly string[]): Promise<ChainVerdict> {
+async function verifyStored(config: Config, postgresUrl: string, { checkpoints }: Options): Promise<ChainVerdict> {
   const dataSource = createDataSource(postgresUrl, [DataKeyEntity]);
   await connect(dataSource, () => say('waiting for the database'));
   try {
     if (!(await hasChain(dataSource))) throw new Error('the database holds no audit chain');
     const keys = auditKeys(await openDerivedKeys(config.keys, config.database.dataDir, dataSource));
-    return await verifyDatabase(dataSource, keys.chain, await readAll(files, keys.checkpoint));
+    const known = await readAll(checkpoints, keys.checkpoint);
+    return await verifyDatabase(dataSource, keys.chain, known);
   } finally {
     await dataSource.destroy();
   }
@@ -125,7 +131,7 @@ async function exportedTombstones(exportFile: string): Promise<ChainLinkRecord[]
   return found;
 }
 
-async function verifyExport(config: Config, exportFile: string, files: readonly string[]): Promise<ChainVerdict> {
+async function verifyExport(config: Config, exportFile: string, { checkpoints }: Options): Promise<ChainVerdict> {
   const wrappers = await loadKeyWrappers(config.keys, config.database.dataDir, () => Promise.resolve(true));
   const tombstones = await exportedTombstones(exportFile);
   let verifier: ChainVerifier | undefined;
@@ -134,7 +140,7 @@ async function verifyExport(config: Config, exportFile: string, files: readonly 
     number += 1;
     if (verifier === undefined) {
       const keys = await openChainExport(line, wrappers);
-      verifier = new ChainVerifier(keys.chain, await readAll(files, keys.checkpoint), tombstones);
+      verifier = new ChainVerifier(keys.chain, await readAll(checkpoints, keys.checkpoint), tombstones);
     } else {
       verifier.add(readChainLine(line, number));
     }
@@ -161,23 +167,33 @@ function report({ checkpoints, json }: Options, verdict: ChainVerdict): void {
 
 /** `npm run audit:verify`: whether the audit log is what it was when it was written (docs/audit.md). */
 async function verify(options: Options): Promise<number> {
-  let intact = false;
-  const finish = (verdict: ChainVerdict): void => {
-    report(options, verdict);
-    ({ intact } = verdict);
+  let code = EX_BROKEN;
+  const conclude = async (verifying: Promise<ChainVerdict>): Promise<void> => {
+    code = await conclusion(options, verifying);
   };
-  const { exportFile, checkpoints } = options;
+  const { exportFile } = options;
   if (exportFile === undefined) {
     await runCommand(async ({ config, postgresUrl, embedded }) => {
-      finish(await verifyStored(config, postgresUrl, checkpoints).catch(explain));
+      await conclude(verifyStored(config, postgresUrl, options));
       await embedded?.stop();
     });
   } else {
-    await runWithoutDatabase(async (config) => {
-      finish(await verifyExport(config, exportFile, checkpoints).catch(explain));
-    });
+    await runWithoutDatabase((config) => conclude(verifyExport(config, exportFile, options)));
   }
-  return intact ? 0 : EX_BROKEN;
+  return code;
+}
+
+/** Tells what was found, and gives the exit code for it. */
+async function conclusion(options: Options, verifying: Promise<ChainVerdict>): Promise<number> {
+  try {
+    const verdict = await verifying.catch(explain);
+    report(options, verdict);
+    return verdict.intact ? 0 : EX_BROKEN;
+  } catch (error) {
+    if (!(error instanceof NoCheckpoint)) throw error;
+    say(error.message);
+    return EX_USAGE;
+  }
 }
 
 /** What somebody has put into a file is a finding; that a file cannot be read is not. */

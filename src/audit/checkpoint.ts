@@ -25,6 +25,14 @@ export class BadCheckpoint extends Error {
   }
 }
 
+/** A line that is no JSON: a write that was cut short, by a full disk or a loss of power. It says nothing. */
+export class TornCheckpoint extends BadCheckpoint {
+  constructor() {
+    super('is not JSON');
+    this.name = 'TornCheckpoint';
+  }
+}
+
 /** The checkpoint as one line of JSON with its signature: HMAC-SHA-256 over its canonical JSON, in hex. */
 export function signCheckpoint(key: Buffer, checkpoint: Checkpoint): string {
   return JSON.stringify({ ...checkpoint, signature: signatureOf(key, checkpoint) });
@@ -33,7 +41,8 @@ export function signCheckpoint(key: Buffer, checkpoint: Checkpoint): string {
 /**
  * Reads a line that {@link signCheckpoint} has written.
  *
- * @throws BadCheckpoint when it is malformed, or not signed with this key
+ * @throws TornCheckpoint when it is no JSON
+ * @throws BadCheckpoint when it is malformed otherwise, or not signed with this key
  */
 export function readCheckpoint(key: Buffer, line: string): Checkpoint {
   const { signature, ...checkpoint } = parse(line);
@@ -50,7 +59,7 @@ function parse(line: string): Checkpoint & { readonly signature: string } {
   try {
     found = JSON.parse(line) as Partial<Record<string, unknown>> | null;
   } catch {
-    throw new BadCheckpoint('is not JSON');
+    throw new TornCheckpoint();
   }
   const { v, seq, mac, entries, at, signature } = found ?? {};
   const numbers = typeof seq === 'number' && typeof entries === 'number';

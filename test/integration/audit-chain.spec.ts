@@ -187,6 +187,24 @@ describe('U-05: ten thousand entries of two servers', () => {
     await writeFile(file, forged.join('\n'));
     expect(await verify('--checkpoint', file)).toMatchObject({ code: 2, verdict: { intact: false } });
   });
+
+  it('are verified by what is left of a torn file; by one that holds no checkpoint they are not said to be', async () => {
+    const file = join(directory, 'torn.jsonl');
+    const lines = readFileSync(checkpointFile(), 'utf8').trimEnd().split('\n');
+    await writeFile(file, [...lines, '{"v":1,"seq":9', ''].join('\n'));
+    const passedOver = `${file}: line ${lines.length + 1} is not JSON, and was passed over\n`;
+    expect(await verify('--checkpoint', file)).toMatchObject({
+      code: 0,
+      verdict: { intact: true },
+      stderr: passedOver,
+    });
+    await writeFile(file, '');
+    const nothing = { code: 64, verdict: {}, stderr: `${file}: holds no checkpoint\n` };
+    expect(await verify('--checkpoint', checkpointFile(), '--checkpoint', file)).toEqual(nothing);
+    const chain = join(directory, 'whole.ndjson');
+    await writeFile(chain, exported);
+    expect(await verify('--export', chain, '--checkpoint', file)).toEqual(nothing);
+  });
 });
 
 describe('U-05: found, with the first entry that is not what it was:', () => {
