@@ -48,6 +48,8 @@ export class ChainTender
   private timer: NodeJS.Timeout | undefined;
   private tending: Promise<void> | undefined;
   private last: Checkpoint | undefined;
+  /** What was signed and is not in the file yet. */
+  private unwritten: string | undefined;
   private warned = false;
   private missed: number | undefined;
 
@@ -121,15 +123,22 @@ export class ChainTender
   }
 
   private async checkpoint({ seq, mac, entries }: State, atOnce: boolean): Promise<void> {
-    if (!this.isDue(seq, atOnce)) return;
+    if (await this.isToBeSigned(seq, atOnce)) {
+      this.last = { v: 1, seq, mac, entries, at: new Date(this.clock.now()).toISOString() };
+      this.unwritten = signCheckpoint(this.derivedKeys.derive(checkpointKeyPurpose), this.last);
+      // First, and once: whoever ships the log has it also where the disk is full.
+      this.logger.log(`checkpoint ${this.unwritten}`);
+    }
+    if (this.unwritten === undefined) return;
+    await appendCheckpoint(this.path, this.unwritten);
+    this.unwritten = undefined;
+  }
+
+  private async isToBeSigned(seq: number, atOnce: boolean): Promise<boolean> {
+    if (!this.isDue(seq, atOnce)) return false;
     // Another process of this machine may have signed it.
-    this.last = (await this.lastOfFile()) ?? this.last;
-    if (!this.isDue(seq, atOnce) || !(await this.follows(this.last))) return;
-    const checkpoint: Checkpoint = { v: 1, seq, mac, entries, at: new Date(this.clock.now()).toISOString() };
-    const line = signCheckpoint(this.derivedKeys.derive(checkpointKeyPurpose), checkpoint);
-    this.last = checkpoint;
-    this.logger.log(`checkpoint ${line}`);
-    await appendCheckpoint(this.path, line);
+    if (this.unwritten === undefined) this.last = (await this.lastOfFile()) ?? this.last;
+    return this.isDue(seq, atOnce) && (await this.follows(this.last));
   }
 
   private isDue(seq: number, atOnce: boolean): boolean {

@@ -1,6 +1,7 @@
 /** How the chain of the audit log begins on a database that has a log, and what happens where it cannot be written. */
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { Logger } from '@nestjs/common';
 import { Client } from 'pg';
 import { AuditIndexes } from '../../src/audit/audit-indexes.js';
 import { ChainTender } from '../../src/audit/chain-tender.js';
@@ -27,9 +28,12 @@ async function verdict(): Promise<unknown> {
   return (await server.asAdmin('GET', verifyPath)).json();
 }
 
+function checkpointFile(): string {
+  return join(server.env['DATA_DIR'] ?? '', 'audit-checkpoints.jsonl');
+}
+
 function checkpoints(): string[] {
-  const text = readFileSync(join(server.env['DATA_DIR'] ?? '', 'audit-checkpoints.jsonl'), 'utf8');
-  return text.trimEnd().split('\n');
+  return readFileSync(checkpointFile(), 'utf8').trimEnd().split('\n');
 }
 
 describe('a chain', () => {
@@ -90,6 +94,30 @@ describe('a chain', () => {
       broken_at: { reason: expect.stringContaining('checkpoint') },
     });
   });
+});
+
+it('a checkpoint that cannot be written is in the log once, and in the file as soon as that can be', async () => {
+  const tender = server.running.app.get(ChainTender, { strict: false });
+  const lines: unknown[] = [];
+  const log = jest.spyOn(Logger.prototype, 'log').mockImplementation((line) => void lines.push(line));
+  try {
+    const directory = join(server.env['DATA_DIR'] ?? '', 'missing');
+    rmSync(checkpointFile(), { force: true });
+    symlinkSync(join(directory, 'checkpoints'), checkpointFile());
+    await server.createClient({ client_name: 'A' });
+    // What is under way may have looked before.
+    await tender.tend();
+    await tender.tend(true);
+    await tender.tend(true);
+    mkdirSync(directory);
+    await tender.tend();
+    await tender.tend();
+    const logged = lines.filter((line) => String(line).startsWith('checkpoint ')).map((line) => String(line));
+    expect(new Set(logged).size).toBe(logged.length);
+    expect(checkpoints()).toEqual([logged.at(-1)?.replace('checkpoint ', '')]);
+  } finally {
+    log.mockRestore();
+  }
 });
 
 describe('the indexes of partitions from before them', () => {
