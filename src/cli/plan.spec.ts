@@ -129,6 +129,15 @@ describe('a plan', () => {
     const declared = parseDeclaration('subscriptions: [{ name: orders }]', 'signet.yaml');
     expect(() => planOf(declared, twice)).toThrow(CommandFailure);
   });
+
+  it('could not be made of two of one name: they are not exported either', () => {
+    const named = (...names: string[]) => ({ ...present, subscriptions: names.map((name) => ({ name })) });
+    const refusal = (name: string) => `there are two subscriptions called ${name}; rename one`;
+    expect(() => declarationOf(named('a', 'b', 'a', 'b\u001b', 'a', 'b\u001b'))).toThrow(
+      new CommandFailure(1, [refusal('a'), refusal('b\\u001b')]),
+    );
+    expect(declarationOf(named('a', 'b')).subscriptions).toEqual([{ name: 'a' }, { name: 'b' }]);
+  });
 });
 
 describe('a declaration', () => {

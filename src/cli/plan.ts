@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Declaration, DeclaredClient, DeclaredScope, DeclaredSubscription } from './declaration.js';
 import { CommandFailure } from './failure.js';
+import { printable } from './printable.js';
 
 type Members = Readonly<Record<string, unknown>>;
 
@@ -90,8 +91,15 @@ export function planOf(declared: Declaration, present: Present): Change[] {
   ];
 }
 
-/** The declaration of what is there, without what is as it would be anyway. */
+/**
+ * The declaration of what is there, without what is as it would be anyway.
+ *
+ * @throws CommandFailure 1 where two subscriptions have one name: a file that says so could not be read again
+ */
 export function declarationOf({ scopes, clients, subscriptions }: Present): Readonly<Record<keyof Present, Members[]>> {
+  const names = subscriptions.map(({ name }) => String(name));
+  const shared = new Set(names.filter((name, index) => names.indexOf(name) !== index));
+  if (shared.size > 0) throw sameName([...shared]);
   return {
     scopes: scopes.filter(({ name }) => !isSeeded(name)).map(({ name, description }) => ({ name, description })),
     clients: clients.map((client) => ({
@@ -123,10 +131,17 @@ function clientChange({ clientId: name, members }: DeclaredClient, present: Memb
 
 function subscriptionChange({ name, members }: DeclaredSubscription, present: readonly Members[]): Change | undefined {
   const [found, another] = present.filter((subscription) => subscription['name'] === name);
-  if (another !== undefined) throw new CommandFailure(1, [`there are two subscriptions called ${name}; rename one`]);
+  if (another !== undefined) throw sameName([name]);
   if (found === undefined) return { action: 'create', kind: 'subscription', name, members, before: {} };
   const change = update('subscription', name, members, found);
   return change && { ...change, id: String(found['id']) };
+}
+
+function sameName(names: readonly string[]): CommandFailure {
+  return new CommandFailure(
+    1,
+    names.map((name) => `there are two subscriptions called ${printable(name)}; rename one`),
+  );
 }
 
 function update(kind: Change['kind'], name: string, declared: Members, present: Members): Change | undefined {

@@ -127,6 +127,13 @@ it('signet apply makes subscriptions by name, keeps their secrets, and is idempo
   const exported = (await signet('export')).stdout;
   expect(exported).toContain('name: billing');
   expect(exported).not.toContain('whsec_');
+
+  const twin = { name: 'billing', url: 'http://127.0.0.1:9/twin', event_types: ['order.paid'] };
+  expect((await server.asAdmin('POST', '/admin/events/subscriptions', twin)).status).toBe(201);
+  const refusal = 'signet: there are two subscriptions called billing; rename one\n';
+  for (const args of [['export'], ['export', '--json'], ['plan', '-f', file]]) {
+    expect(await signet(...args)).toEqual({ code: 1, stdout: '', stderr: refusal });
+  }
 });
 
 it('signet statistics shows what was issued', async () => {
