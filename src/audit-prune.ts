@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { Audit, AuditChain, auditKeys, AuditPruning, TokenBatches } from './audit/index.js';
+import { Progress } from './cli/index.js';
 import { SystemClock } from './clock/index.js';
 import { runCommand, say } from './command.js';
 import { connect, createDataSource } from './database/index.js';
@@ -14,6 +15,7 @@ await runCommand(async ({ config, postgresUrl, embedded }) => {
   if (retentionDays === 0) {
     process.stdout.write('nothing to prune: AUDIT_RETENTION_DAYS is 0, so every entry is kept\n');
   } else {
+    const progress = new Progress(process.stderr, 'entries verified', false);
     const dataSource = createDataSource(postgresUrl, [DataKeyEntity]);
     await connect(dataSource, () => say('waiting for the database'));
     try {
@@ -23,7 +25,11 @@ await runCommand(async ({ config, postgresUrl, embedded }) => {
       const { dropped, foreign } = await new AuditPruning({
         dataSource,
         chain,
-        say,
+        say: (line) => {
+          progress.clear();
+          say(line);
+        },
+        verified: (entries) => progress.reached(entries),
         dataDir: config.database.dataDir,
         keys: auditKeys(derivedKeys),
         audit: new Audit(clock, dataSource, chain),
@@ -35,6 +41,7 @@ await runCommand(async ({ config, postgresUrl, embedded }) => {
       }
       process.stdout.write(dropped.length === 0 ? 'nothing to prune\n' : `pruned: ${dropped.join(', ')}\n`);
     } finally {
+      progress.clear();
       await dataSource.destroy();
     }
   }

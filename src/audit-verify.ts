@@ -17,6 +17,7 @@ import {
   readCheckpoints,
   verifyDatabase,
 } from './audit/index.js';
+import { Progress } from './cli/index.js';
 import { runCommand, runWithoutDatabase, say } from './command.js';
 import type { Config } from './config/index.js';
 import { connect, createDataSource } from './database/index.js';
@@ -105,14 +106,19 @@ async function hasChain(dataSource: DataSource): Promise<boolean> {
   return row.found && (await dataSource.getRepository(DataKeyEntity).count()) > 0;
 }
 
-async function verifyStored(config: Config, postgresUrl: string, { checkpoints }: Options): Promise<ChainVerdict> {
+async function verifyStored(
+  config: Config,
+  postgresUrl: string,
+  { checkpoints }: Options,
+  progress: Progress,
+): Promise<ChainVerdict> {
   const dataSource = createDataSource(postgresUrl, [DataKeyEntity]);
   await connect(dataSource, () => say('waiting for the database'));
   try {
     if (!(await hasChain(dataSource))) throw new Error('the database holds no audit chain');
     const keys = auditKeys(await openDerivedKeys(config.keys, config.database.dataDir, dataSource));
     const known = await readAll(checkpoints, keys.checkpoint);
-    return await verifyDatabase(dataSource, keys.chain, known);
+    return await verifyDatabase(dataSource, keys.chain, known, (entries) => progress.reached(entries));
   } finally {
     await dataSource.destroy();
   }
@@ -131,7 +137,12 @@ async function exportedTombstones(exportFile: string): Promise<ChainLinkRecord[]
   return found;
 }
 
-async function verifyExport(config: Config, exportFile: string, { checkpoints }: Options): Promise<ChainVerdict> {
+async function verifyExport(
+  config: Config,
+  exportFile: string,
+  { checkpoints }: Options,
+  progress: Progress,
+): Promise<ChainVerdict> {
   const wrappers = await loadKeyWrappers(config.keys, config.database.dataDir, () => Promise.resolve(true));
   const tombstones = await exportedTombstones(exportFile);
   let verifier: ChainVerifier | undefined;
@@ -143,6 +154,7 @@ async function verifyExport(config: Config, exportFile: string, { checkpoints }:
       verifier = new ChainVerifier(keys.chain, await readAll(checkpoints, keys.checkpoint), tombstones);
     } else {
       verifier.add(readChainLine(line, number));
+      progress.reached(verifier.verified);
     }
   }
   if (verifier === undefined) throw new BadExport('is empty');
@@ -167,18 +179,22 @@ function report({ checkpoints, json }: Options, verdict: ChainVerdict): void {
 
 /** `npm run audit:verify`: whether the audit log is what it was when it was written (docs/audit.md). */
 async function verify(options: Options): Promise<number> {
+  const progress = new Progress(process.stderr, 'entries verified', options.json);
   let code = EX_BROKEN;
   const conclude = async (verifying: Promise<ChainVerdict>): Promise<void> => {
-    code = await conclusion(options, verifying);
+    code = await conclusion(
+      options,
+      verifying.finally(() => progress.clear()),
+    );
   };
   const { exportFile } = options;
   if (exportFile === undefined) {
     await runCommand(async ({ config, postgresUrl, embedded }) => {
-      await conclude(verifyStored(config, postgresUrl, options));
+      await conclude(verifyStored(config, postgresUrl, options, progress));
       await embedded?.stop();
     });
   } else {
-    await runWithoutDatabase((config) => conclude(verifyExport(config, exportFile, options)));
+    await runWithoutDatabase((config) => conclude(verifyExport(config, exportFile, options, progress)));
   }
   return code;
 }

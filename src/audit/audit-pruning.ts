@@ -40,6 +40,8 @@ export interface PruningTools {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly say: (line: string) => void;
+  /** Is told again and again how many entries were verified so far. */
+  readonly verified?: (entries: number) => void;
 }
 
 /** What became of the partitions that retention does not keep. */
@@ -119,11 +121,11 @@ export class AuditPruning {
 
   /** Verifies, and appends the tombstone. */
   private async bury(partitions: readonly Partition[], from: string | null): Promise<TombstoneLink> {
-    const { dataSource, audit, batches, chain, keys, now } = this.tools;
+    const { dataSource, audit, batches, chain, keys, now, verified } = this.tools;
     await makeAuditPartitions(dataSource, new Date(now()));
     await batches.link();
     const signed = await this.lastSigned();
-    const { broken } = await verifyDatabase(dataSource, keys.chain, signed === undefined ? [] : [signed]);
+    const { broken } = await verifyDatabase(dataSource, keys.chain, signed === undefined ? [] : [signed], verified);
     if (broken !== undefined) throw new NotPrunable(`the audit log is not intact: ${broken.reason}`);
     const to = partitions.at(-1)?.to ?? '';
     await inTransaction(

@@ -68,6 +68,11 @@ export class ChainVerifier {
     return this.broken !== undefined;
   }
 
+  /** Entries that were verified so far. */
+  get verified(): number {
+    return this.entries;
+  }
+
   add(record: ChainRecord): void {
     if (this.broken !== undefined) return;
     this.broken = 'batch_id' in record ? this.addBatch(record) : this.addLink(record);

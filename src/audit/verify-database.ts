@@ -26,12 +26,14 @@ const selectHead = `SELECT seq::int AS seq, encode(mac, 'hex') AS mac FROM audit
  *
  * @param known links that were signed and kept outside the database: without one, nothing is known of what may have been cut
  *   off at the end
+ * @param told how many entries were verified so far, again and again
  * @throws DatabaseUnavailable
  */
 export async function verifyDatabase(
   dataSource: DataSource,
   key: Buffer,
   known: readonly KnownLink[] = [],
+  told: (entries: number) => void = () => undefined,
 ): Promise<ChainVerdict> {
   try {
     // One moment of the database, however long it takes.
@@ -43,6 +45,7 @@ export async function verifyDatabase(
       for await (const record of readChain(tx)) {
         verifier.add(record);
         if (verifier.isBroken) break;
+        told(verifier.verified);
       }
       const verdict = verifier.finish();
       const broken = verdict.broken ?? (await wrongEnd(tx, verdict)) ?? (await strangers(tx, verdict));

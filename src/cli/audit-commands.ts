@@ -2,14 +2,12 @@ import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { CommandFailure, systemCode, usageFault } from './failure.js';
+import { Progress } from './progress.js';
 import { PrivateFile } from './secret-file.js';
 import { listCommand, onServer, type Options, type Session, type Shell, textOption } from './session.js';
 
 const path = '/admin/oauth/audit-logs';
 const lineFeed = 10;
-
-/** Milliseconds between two reports of progress. */
-const progressMs = 500;
 
 /** `signet audit`; `verify` is added where it is decided what it verifies. */
 export function addAuditCommands(program: Command, shell: Shell): Command {
@@ -87,9 +85,9 @@ async function exportEntries(session: Session, options: Options): Promise<void> 
 
 /** Copies at the pace of the slower end, telling people how far it is. */
 async function copy(session: Session, body: Readable, target: NodeJS.WritableStream, isStdout: boolean): Promise<void> {
-  const progress = new Progress(session);
+  const progress = new Progress(session.shell.stderr, 'lines', session.isJson);
   try {
-    await pipeline(body, progress.counter(), target, { end: !isStdout });
+    await pipeline(body, lineCounter(progress), target, { end: !isStdout });
     progress.done();
   } catch (error) {
     // Whoever reads has enough, as `head` does.
@@ -99,32 +97,14 @@ async function copy(session: Session, body: Readable, target: NodeJS.WritableStr
   }
 }
 
-/** How many lines have passed, on one line of a terminal. */
-class Progress {
-  private lines = 0;
-  private shownAt = 0;
-  private readonly isShown: boolean;
-
-  constructor(private readonly session: Session) {
-    this.isShown = session.shell.stderr.isTTY === true && !session.isJson;
-  }
-
-  counter(): Transform {
-    return new Transform({
-      transform: (chunk: Buffer, _, pass) => {
-        for (let at = chunk.indexOf(lineFeed); at >= 0; at = chunk.indexOf(lineFeed, at + 1)) this.lines += 1;
-        if (this.isShown && Date.now() - this.shownAt > progressMs) this.show('');
-        pass(null, chunk);
-      },
-    });
-  }
-
-  done(): void {
-    if (this.isShown) this.show('\n');
-  }
-
-  private show(end: string): void {
-    this.shownAt = Date.now();
-    this.session.shell.stderr.write(`\r${this.lines} lines${end}`);
-  }
+/** Counts the lines that pass. */
+function lineCounter(progress: Progress): Transform {
+  let lines = 0;
+  return new Transform({
+    transform: (chunk: Buffer, _, pass) => {
+      for (let at = chunk.indexOf(lineFeed); at >= 0; at = chunk.indexOf(lineFeed, at + 1)) lines += 1;
+      progress.reached(lines);
+      pass(null, chunk);
+    },
+  });
 }
