@@ -1,5 +1,4 @@
 import { createPublicKey } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   Inject,
   Injectable,
@@ -19,15 +18,13 @@ import { SigningMeasures } from './signing-measures.js';
 import { KeyVault } from './key-vault.js';
 import { publicJwk } from './public-jwk.js';
 import { keySetDocument, type PublishedKey } from './published-keys.js';
+import { SharedRun } from './shared-run.js';
 import { LocalSigningHandle, type Signer, type SigningHandle } from './signer.js';
 import { isKid, type SigningAlg, type SigningKey } from './signing-key.js';
 import { fingerprintOf, fingerprintStatement, SigningKeyRepository } from './signing-key.repository.js';
 
 /** How often the ring looks for changes made by other processes, in case that it was not told. */
 const pollIntervalMs = 1_000;
-
-/** Least time between two readings for the sake of a key that is not known here. */
-const lookUpIntervalMs = 25;
 
 /** Keys that change all the time are not read more often than this for one state of the ring. */
 const maxReadings = 4;
@@ -64,10 +61,8 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
   private readonly logger = new Logger(KeyRing.name);
   private readonly refused = new Set<string>();
   private ring = emptyRing;
-  private lastReading: Promise<void> = Promise.resolve();
-  private nextReading: Promise<void> | undefined;
-  private lookingUp: Promise<void> | undefined;
-  private lookedUpAt = -lookUpIntervalMs;
+  private readonly reading = new SharedRun(() => this.load((kid) => this.reportRefused(kid)));
+  private readonly comparison = new SharedRun(() => this.compare());
   private timer: NodeJS.Timeout | undefined;
   private polling: Promise<void> | undefined;
   private stopped = false;
@@ -115,7 +110,8 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
   async find(kid: string): Promise<VerificationKey | undefined> {
     const known = this.byKid(kid);
     if (known !== undefined || !isKid(kid)) return known;
-    await this.lookUp();
+    // A stranger can make up any `kid`: that costs one small question, whoever asks it, and not a moment more.
+    await this.comparison.run();
     return this.byKid(kid);
   }
 
@@ -150,27 +146,7 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
    * @throws DatabaseUnavailable when that is not possible; the ring stays as it was
    */
   reload(): Promise<void> {
-    // A reading under way may have begun before the change that the caller knows of: the caller gets the next one.
-    this.nextReading ??= this.lastReading
-      .catch(() => undefined)
-      .then(() => {
-        this.nextReading = undefined;
-        this.lastReading = this.load((kid) => this.reportRefused(kid));
-        return this.lastReading;
-      });
-    return this.nextReading;
-  }
-
-  /** Reads the keys again, but not all the time: a stranger can make up any `kid`. */
-  private lookUp(): Promise<void> {
-    this.lookingUp ??= (async () => {
-      await sleep(Math.max(0, this.lookedUpAt + lookUpIntervalMs - performance.now()));
-      // Who asks from now on gets the next reading: this one may miss what is committed meanwhile.
-      this.lookingUp = undefined;
-      this.lookedUpAt = performance.now();
-      await this.reload();
-    })();
-    return this.lookingUp;
+    return this.reading.run();
   }
 
   onApplicationBootstrap(): void {
@@ -200,10 +176,7 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
 
   private async poll(): Promise<void> {
     try {
-      const begin = performance.now();
-      const [row] = await this.postgres.query<{ fingerprint: string }>(fingerprintStatement);
-      if (row?.fingerprint !== this.ring.fingerprint) await this.reload();
-      else this.confirmedAt = begin;
+      await this.comparison.run();
       if (this.outage) this.logger.log('signing keys are followed again');
       this.outage = false;
     } catch (error) {
@@ -215,6 +188,14 @@ export class KeyRing implements Signer, VerificationKeys, OnModuleInit, OnApplic
       }
       this.outage = true;
     }
+  }
+
+  /** Reads the keys again where they are others than those of the ring. */
+  private async compare(): Promise<void> {
+    const begin = performance.now();
+    const [row] = await this.postgres.query<{ fingerprint: string }>(fingerprintStatement);
+    if (row?.fingerprint !== this.ring.fingerprint) await this.reload();
+    else this.confirmedAt = begin;
   }
 
   private async load(onRefused: (kid: string) => void): Promise<void> {

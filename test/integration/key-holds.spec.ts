@@ -16,8 +16,11 @@ const caller = {
 
 /** A way to the database by which nothing is heard: what is known is known from somewhere else. */
 class DeafPostgres extends Postgres {
-  override query<Row extends QueryResultRow>(_: PreparedStatement): Promise<Row[]> {
-    return Promise.reject(new DatabaseUnavailable());
+  deaf = true;
+
+  override async query<Row extends QueryResultRow>(statement: PreparedStatement): Promise<Row[]> {
+    if (this.deaf) throw new DatabaseUnavailable();
+    return super.query<Row>(statement);
   }
 }
 
@@ -27,13 +30,14 @@ describe('who shows a key', () => {
   let url: string;
   let one: KeyServer;
   let other: KeyServer;
+  let postgres: DeafPostgres;
 
   beforeAll(() => databases.prepare());
 
   beforeEach(async () => {
     url = await databases.create();
     one = await startKeys(url, { kek, signingAlg: 'ES256' });
-    const postgres = new DeafPostgres(url, { max: 1, onError: () => undefined });
+    postgres = new DeafPostgres(url, { max: 1, onError: () => undefined });
     other = await startKeys(url, { kek, signingAlg: 'ES256', postgres });
     const keep = (message: unknown) => void logged.push(String(message));
     Logger.overrideLogger({ log: keep, warn: keep, error: keep });
@@ -113,6 +117,8 @@ describe('who shows a key', () => {
     await one.keys.rotate(caller, true);
     const kid = current();
     expect(other.keyRing.byKid(kid)).toBeUndefined();
+    await expect(other.keyRing.find(kid)).rejects.toThrow(DatabaseUnavailable);
+    postgres.deaf = false;
     const made = Array.from({ length: 50 }, () => other.keyRing.find(randomBytes(32).toString('base64url')));
     expect((await other.keyRing.find(kid))?.alg).toBe('ES256');
     expect(other.keyRing.current().kid).toBe(kid);

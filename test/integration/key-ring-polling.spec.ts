@@ -86,6 +86,25 @@ describe('a key ring in a running server', () => {
     expect(postgres.asked).toBe(asked);
   });
 
+  it('I-03 asks one question at once for a key that nobody knows, and one at a time for many', async () => {
+    await server.keyRing.onModuleDestroy();
+    const { keySet } = server.keyRing;
+    const find = () => server.keyRing.find(randomBytes(32).toString('base64url'));
+    for (let round = 0; round < 5; round += 1) {
+      const { asked } = postgres;
+      const finding = find();
+      await new Promise(setImmediate);
+      expect(postgres.asked).toBe(asked + 1);
+      await finding;
+    }
+    const { asked } = postgres;
+    const first = find();
+    await new Promise(setImmediate);
+    expect(await Promise.all([first, ...Array.from({ length: 1_000 }, find)])).toEqual(Array(1_001).fill(undefined));
+    expect(postgres.asked).toBe(asked + 2);
+    expect(server.keyRing.keySet).toBe(keySet);
+  });
+
   it('has in the ring what was committed before reload() was called, also when called while it reads', async () => {
     const { kid } = server.keyRing.current();
     const reading = server.keyRing.reload();
