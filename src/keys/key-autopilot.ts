@@ -1,13 +1,14 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { KeyConfig } from '../config/index.js';
-import { inTransaction, unhurried, isDatabaseUnavailable } from '../database/index.js';
+import { afterCommit, inTransaction, isDatabaseUnavailable, unhurried } from '../database/index.js';
 import { ScheduledJobs } from '../queue/index.js';
-import { KeyChanges } from './key-changes.js';
+import { type KeyChange, KeyChanges } from './key-changes.js';
 import { dueSteps, graceMs, type KeyStep } from './key-life.js';
 import { KeyRing } from './key-ring.js';
 import type { SigningKey } from './signing-key.js';
 import { SigningKeyRepository } from './signing-key.repository.js';
+import { SpareKeys } from './spare-keys.js';
 
 /** Longest look at the tokens that a key has signed, in milliseconds; on more of them the key just stays published longer. */
 const measuringMs = 2_000;
@@ -21,6 +22,7 @@ export class KeyAutopilot implements OnModuleInit {
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(SigningKeyRepository) private readonly repository: SigningKeyRepository,
     @Inject(KeyChanges) private readonly changes: KeyChanges,
+    @Inject(SpareKeys) private readonly spareKeys: SpareKeys,
     @Inject(KeyRing) private readonly ring: KeyRing,
     @Inject(KeyConfig) private readonly config: KeyConfig,
     @Inject(ScheduledJobs) private readonly jobs: ScheduledJobs,
@@ -40,16 +42,12 @@ export class KeyAutopilot implements OnModuleInit {
    */
   async tend(now?: number): Promise<readonly KeyStep[]> {
     if ((await this.due(this.dataSource.manager, now)).steps.length === 0) return [];
-    const done = await inTransaction(
-      this.dataSource,
-      async (tx) => {
-        await this.changes.lock(tx);
-        const { keys, steps, at } = await this.due(tx, now);
-        for (const step of steps) await this.take(tx, keys, step, at);
-        return { steps, at };
-      },
-      unhurried,
-    );
+    const done = await this.spareKeys.inTransaction(async (tx, take) => {
+      await this.changes.lock(tx);
+      const { keys, steps, at } = await this.due(tx, now);
+      for (const step of steps) await this.run(step, { tx, take, keys, now: at });
+      return { steps, at };
+    }, unhurried);
     await this.ring.reload();
     for (const step of done.steps) {
       if (step.kind === 'measure') await this.measure(step.kid, done.at);
@@ -66,18 +64,13 @@ export class KeyAutopilot implements OnModuleInit {
     return { keys, steps: dueSteps(keys, at, this.config), at };
   }
 
-  private async take(tx: EntityManager, keys: readonly SigningKey[], step: KeyStep, now: number): Promise<void> {
+  private async run(step: KeyStep, change: KeyChange): Promise<void> {
+    const { tx, now } = change;
     switch (step.kind) {
-      case 'publish': {
-        const { alg, activatesAt } = step;
-        const kid = await this.changes.publish(tx, alg, now, activatesAt);
-        const details = { alg, activates_at: new Date(activatesAt).toISOString() };
-        await this.changes.record(tx, kid, { action: 'key.created', caller: undefined, details });
-        this.logger.log(`the key ${kid} is published, and signs from ${details.activates_at} on`);
-        return;
-      }
+      case 'publish':
+        return this.publish(step, change);
       case 'activate':
-        return this.activate(tx, keys, step, now);
+        return this.activate(step, change);
       case 'cease':
         await this.changes.cease(tx, step.kid, now);
         return this.changes.record(tx, step.kid, { action: 'key.ceased', caller: undefined });
@@ -90,17 +83,25 @@ export class KeyAutopilot implements OnModuleInit {
     }
   }
 
+  private async publish(
+    { alg, activatesAt }: Extract<KeyStep, { kind: 'publish' }>,
+    { tx, take, now }: KeyChange,
+  ): Promise<void> {
+    const kid = await this.changes.publish(tx, take(), now, activatesAt);
+    const details = { alg, activates_at: new Date(activatesAt).toISOString() };
+    await this.changes.record(tx, kid, { action: 'key.created', caller: undefined, details });
+    afterCommit(tx, () => this.logger.log(`the key ${kid} is published, and signs from ${details.activates_at} on`));
+  }
+
   private async activate(
-    tx: EntityManager,
-    keys: readonly SigningKey[],
     { kid, alg }: Extract<KeyStep, { kind: 'activate' }>,
-    now: number,
+    { tx, keys, now }: KeyChange,
   ): Promise<void> {
     if ((await this.changes.usablePending(tx, keys, alg, now)) === undefined) return;
     const previous = await this.changes.activate(tx, keys, kid, now);
     const details = { alg, previous_kid: previous };
     await this.changes.record(tx, kid, { action: 'key.activated', caller: undefined, details });
-    this.logger.log(`the key ${kid} signs from now on`);
+    afterCommit(tx, () => this.logger.log(`the key ${kid} signs from now on`));
   }
 
   /** A key that no longer signs need not stay published for longer than its tokens live. */

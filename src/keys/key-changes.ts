@@ -2,12 +2,14 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Caller } from '../access/index.js';
 import { Audit, type AuditAction } from '../audit/index.js';
+import { afterCommit } from '../database/index.js';
 import { lockKeyCreation } from '../encryption/index.js';
 import { Outbox } from '../outbox/index.js';
 import { latestExpiry } from './key-life.js';
-import { KeyVault } from './key-vault.js';
+import { KeyVault, type MadeKey } from './key-vault.js';
 import type { SigningAlg, SigningKey } from './signing-key.js';
 import { SigningKeyRepository } from './signing-key.repository.js';
+import type { TakeKey } from './spare-keys.js';
 
 /** What an entry of the audit log says of a change of the keys. */
 export interface KeyEntry {
@@ -15,6 +17,15 @@ export interface KeyEntry {
   /** `undefined`: the server itself. */
   readonly caller: Caller | undefined;
   readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** A change that is being made: within {@link KeyChanges.lock}, with the published keys and the time as they were read since. */
+export interface KeyChange {
+  readonly tx: EntityManager;
+  readonly take: TakeKey;
+  readonly keys: readonly SigningKey[];
+  /** Milliseconds since the epoch. */
+  readonly now: number;
 }
 
 /**
@@ -43,9 +54,10 @@ export class KeyChanges {
   }
 
   /** Publishes a new key, which does not sign before `activatesAt`. */
-  async publish(tx: EntityManager, alg: SigningAlg, now: number, activatesAt: number): Promise<string> {
+  async publish(tx: EntityManager, made: MadeKey, now: number, activatesAt: number): Promise<string> {
+    const { alg } = made.jwk;
     const times = { createdAt: new Date(now), activatesAt: new Date(activatesAt) };
-    const kid = await this.vault.create(tx, alg, { status: 'pending', ...times });
+    const kid = await this.vault.store(tx, made, { status: 'pending', ...times });
     await this.outbox.append(tx, { type: 'oauth.key.rotated', subject: kid, data: { kid, alg, status: 'pending' } });
     await this.repository.announce(tx);
     return kid;
@@ -69,16 +81,17 @@ export class KeyChanges {
     return previous;
   }
 
-  /** Makes a key that signs from `now` on, instead of the active one of its algorithm. */
+  /** A new key signs from `now` on, instead of the active one of its algorithm. */
   async replace(
     tx: EntityManager,
     keys: readonly SigningKey[],
-    alg: SigningAlg,
+    made: MadeKey,
     now: number,
   ): Promise<{ kid: string; previous: string | undefined }> {
+    const { alg } = made.jwk;
     const previous = await this.ceaseActive(tx, keys, alg, now);
     const at = new Date(now);
-    const kid = await this.vault.create(tx, alg, { status: 'active', createdAt: at, activatesAt: at });
+    const kid = await this.vault.store(tx, made, { status: 'active', createdAt: at, activatesAt: at });
     await this.begun(tx, kid, alg, previous);
     return { kid, previous };
   }
@@ -114,7 +127,8 @@ export class KeyChanges {
   ): Promise<SigningKey | undefined> {
     const pending = keys.find((key) => key.alg === alg && key.status === 'pending');
     if (pending === undefined || (await this.vault.opens(pending.kid, alg, tx))) return pending;
-    this.logger.error(`the next signing key ${pending.kid} does not open and is revoked`);
+    // The transaction may yet be begun anew.
+    afterCommit(tx, () => this.logger.error(`the next signing key ${pending.kid} does not open and is revoked`));
     await this.revoke(tx, pending, now);
     await this.record(tx, pending.kid, {
       action: 'key.revoked',

@@ -6,17 +6,25 @@ import { asDatabaseError, inTransaction, unhurried } from '../database/index.js'
 import {
   assertWrappedBy,
   DecryptionFailed,
+  type Envelope,
   KeyWrappers,
   lockKeyCreation,
   openEnvelope,
+  rewrapEnvelope,
   sealEnvelope,
   wrapperInUse,
 } from '../encryption/index.js';
 import { generateSigningKeyPair } from './key-generation.js';
-import { publicJwk } from './public-jwk.js';
+import { type PublicJwk, publicJwk } from './public-jwk.js';
 import { isKid, type SigningAlg } from './signing-key.js';
 import { type NewKey, SigningKeyRepository } from './signing-key.repository.js';
 import { placeOfSigningKey } from './wrapped-signing-keys.js';
+
+/** A key that is stored nowhere yet; its private part is encrypted already. */
+export interface MadeKey {
+  readonly jwk: PublicJwk;
+  readonly envelope: Envelope;
+}
 
 /** Makes signing keys and opens them: the one place where a private key is in the clear outside a signer. */
 @Injectable()
@@ -45,7 +53,8 @@ export class KeyVault {
         await assertWrappedBy(tx, this.wrappers);
         if (await this.repository.hasActive(tx)) return;
         const now = new Date(await this.repository.now(tx));
-        const kid = await this.create(tx, alg, { status: 'active', createdAt: now, activatesAt: now });
+        // In here, unlike any later key: of the processes of a first start one makes it, and the others wait for it anyway.
+        const kid = await this.store(tx, await this.make(alg), { status: 'active', createdAt: now, activatesAt: now });
         await this.audit.record(tx, { action: 'key.created', targetType: 'key', targetId: kid, details: { alg } });
       },
       unhurried,
@@ -62,23 +71,32 @@ export class KeyVault {
     await wrapperInUse(tx, this.wrappers);
   }
 
-  /**
-   * Makes a key of `alg` and stores it encrypted.
-   *
-   * @param tx holds the lock of `lockKeyCreation`
-   * @returns its `kid`
-   */
-  async create(tx: EntityManager, alg: SigningAlg, key: NewKey): Promise<string> {
-    const wrapper = await wrapperInUse(tx, this.wrappers);
+  /** Makes a key of `alg` and encrypts it; asks the database nothing. An RSA key takes hundreds of milliseconds. */
+  async make(alg: SigningAlg): Promise<MadeKey> {
     const { publicKey, privateKey } = await generateSigningKeyPair(alg);
     const jwk = await publicJwk(publicKey, alg);
     const pkcs8 = privateKey.export({ format: 'der', type: 'pkcs8' });
     try {
-      const envelope = await sealEnvelope(wrapper, pkcs8, placeOfSigningKey(jwk.kid, alg));
-      await this.repository.insert(tx, jwk, envelope, key);
+      return { jwk, envelope: await sealEnvelope(this.wrappers.preferred, pkcs8, placeOfSigningKey(jwk.kid, alg)) };
     } finally {
       pkcs8.fill(0);
     }
+  }
+
+  /**
+   * Stores a key that this process has made.
+   *
+   * @param tx holds the lock of `lockKeyCreation`
+   * @returns its `kid`
+   * @throws ConfigurationError on `KEY_ENCRYPTION_KEY`
+   */
+  async store(tx: EntityManager, { jwk, envelope }: MadeKey, key: NewKey): Promise<string> {
+    const { preferred } = this.wrappers;
+    const inUse = await wrapperInUse(tx, this.wrappers);
+    const place = placeOfSigningKey(jwk.kid, jwk.alg);
+    // Which key-encryption key is in use is only known, and stays so, within the lock.
+    const rewrapped = inUse.kekId === preferred.kekId ? {} : await rewrapEnvelope(preferred, inUse, envelope, place);
+    await this.repository.insert(tx, jwk, { ...envelope, ...rewrapped }, key);
     return jwk.kid;
   }
 

@@ -12,6 +12,7 @@ import { KeysService } from './keys.service.js';
 import { Signer } from './signer.js';
 import { SigningMeasures } from './signing-measures.js';
 import { SigningKeyRepository } from './signing-key.repository.js';
+import { SpareKeys } from './spare-keys.js';
 
 /** Signing keys: made, encrypted at rest, published, used to sign, and replaced. */
 @Module({
@@ -19,6 +20,7 @@ import { SigningKeyRepository } from './signing-key.repository.js';
   providers: [
     SigningKeyRepository,
     KeyVault,
+    SpareKeys,
     KeyHolds,
     SigningMeasures,
     KeyRing,

@@ -2,11 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { Caller } from '../access/index.js';
 import { ConfigurationError, KeyConfig } from '../config/index.js';
-import { inTransaction } from '../database/index.js';
 import { DerivedKeys } from '../encryption/index.js';
 import { openCursor, type Page, pageOf, type Query, readListQuery } from '../http/index.js';
 import { unavailable } from '../protocol/index.js';
-import { KeyChanges } from './key-changes.js';
+import { type KeyChange, KeyChanges } from './key-changes.js';
 import { KeyHolds } from './key-holds.js';
 import { leavesGap, type RotationByHand, rotationByHand } from './key-life.js';
 import { KeyRing } from './key-ring.js';
@@ -14,6 +13,7 @@ import { type KeyAnswer, keyAnswer } from './key.answer.js';
 import { JustRotated, KeyIsOver, KeyNotFound, NextKeyIsPublished, TooManyKeys } from './keys.errors.js';
 import { isKid, publishedStatuses, type SigningKey } from './signing-key.js';
 import { SigningKeyRepository } from './signing-key.repository.js';
+import { SpareKeys } from './spare-keys.js';
 
 /** The use cases of an administrator. */
 @Injectable()
@@ -22,6 +22,7 @@ export class KeysService {
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(SigningKeyRepository) private readonly repository: SigningKeyRepository,
     @Inject(KeyChanges) private readonly changes: KeyChanges,
+    @Inject(SpareKeys) private readonly spareKeys: SpareKeys,
     @Inject(KeyRing) private readonly ring: KeyRing,
     @Inject(KeyHolds) private readonly holds: KeyHolds,
     @Inject(KeyConfig) private readonly config: KeyConfig,
@@ -48,10 +49,10 @@ export class KeysService {
    * @throws NextKeyIsPublished, JustRotated, TooManyKeys
    */
   async rotate(caller: Caller, immediate: boolean): Promise<SigningKey> {
-    const next = await inTransaction(this.dataSource, async (tx) => {
+    const next = await this.spareKeys.inTransaction(async (tx, take) => {
       const { keys, now } = await this.locked(tx);
       const rotation = rotationByHand(keys, now, this.config, immediate);
-      const { kid, ...how } = await this.nextKey(tx, keys, now, rotation);
+      const { kid, ...how } = await this.nextKey({ tx, take, keys, now }, rotation);
       const key = await this.read(tx, kid);
       const details = { alg: key.alg, immediate, ...how };
       await this.changes.record(tx, kid, { action: 'key.rotated', caller, details });
@@ -69,13 +70,13 @@ export class KeysService {
    */
   async revoke(caller: Caller, kid: string, reason: string | undefined): Promise<void> {
     if (!isKid(kid)) throw new KeyNotFound();
-    await inTransaction(this.dataSource, async (tx) => {
+    await this.spareKeys.inTransaction(async (tx, take) => {
       const { keys, now } = await this.locked(tx);
       const key = await this.read(tx, kid);
       if (!publishedStatuses.some((status) => status === key.status)) throw new KeyIsOver(key.status);
       await this.changes.revoke(tx, key, now);
       const rest = keys.filter((one) => one.kid !== kid);
-      const next = leavesGap(keys, key, this.config) ? await this.begin(tx, rest, now) : undefined;
+      const next = leavesGap(keys, key, this.config) ? await this.begin({ tx, take, keys: rest, now }) : undefined;
       const details = { alg: key.alg, status: key.status, reason, next_kid: next?.kid };
       await this.changes.record(tx, kid, { action: 'key.revoked', caller, details });
     });
@@ -93,31 +94,25 @@ export class KeysService {
   }
 
   private async nextKey(
-    tx: EntityManager,
-    keys: readonly SigningKey[],
-    now: number,
+    change: KeyChange,
     rotation: RotationByHand,
   ): Promise<{ kid: string; previous_kid?: string | undefined; activates_at?: string }> {
     if (rotation.kind === 'pending') throw new NextKeyIsPublished(new Date(rotation.activatesAt));
     if (rotation.kind === 'unsettled') throw new JustRotated();
     if (rotation.kind === 'full') throw new TooManyKeys();
     if (rotation.kind === 'begin') {
-      const { kid, previous } = await this.begin(tx, keys, now);
+      const { kid, previous } = await this.begin(change);
       return { kid, previous_kid: previous };
     }
-    const kid = await this.changes.publish(tx, this.config.signingAlg, now, rotation.activatesAt);
+    const { tx, take, now } = change;
+    const kid = await this.changes.publish(tx, take(), now, rotation.activatesAt);
     return { kid, activates_at: new Date(rotation.activatesAt).toISOString() };
   }
 
   /** Another key begins to sign now: the published one, else a new one. */
-  private async begin(
-    tx: EntityManager,
-    keys: readonly SigningKey[],
-    now: number,
-  ): Promise<{ kid: string; previous: string | undefined }> {
-    const { signingAlg } = this.config;
-    const pending = await this.changes.usablePending(tx, keys, signingAlg, now);
-    if (pending === undefined) return this.changes.replace(tx, keys, signingAlg, now);
+  private async begin({ tx, take, keys, now }: KeyChange): Promise<{ kid: string; previous: string | undefined }> {
+    const pending = await this.changes.usablePending(tx, keys, this.config.signingAlg, now);
+    if (pending === undefined) return this.changes.replace(tx, keys, take(), now);
     return { kid: pending.kid, previous: await this.changes.activate(tx, keys, pending.kid, now) };
   }
 

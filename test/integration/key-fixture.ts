@@ -9,6 +9,7 @@ import { createDataSource, DatabaseModule, ensurePartitions, migrate, Postgres }
 import { DataKeyEntity, DerivedKeys, EncryptionModule } from '../../src/encryption/index.js';
 import { AllowedMethods, FastLane, HttpModule, PreparedDocuments } from '../../src/http/index.js';
 import { KeyAutopilot, KeyRing, type SigningAlg, SigningKeyEntity, KeysModule } from '../../src/keys/index.js';
+import { KeyVault } from '../../src/keys/key-vault.js';
 import { KeysService } from '../../src/keys/keys.service.js';
 import { Measurements, MeasurementsModule } from '../../src/measurements/index.js';
 import { OutboxModule } from '../../src/outbox/index.js';
@@ -27,6 +28,7 @@ export interface KeyServer {
   readonly keyRing: KeyRing;
   readonly autopilot: KeyAutopilot;
   readonly keys: KeysService;
+  readonly vault: KeyVault;
   /** What it has the scheduler run. */
   readonly jobs: readonly ScheduledJob[];
   readonly derivedKeys: DerivedKeys;
@@ -150,11 +152,12 @@ export async function startKeys(url: string, options: KeyServerOptions): Promise
     const keyRing = module.get(KeyRing);
     const autopilot = module.get(KeyAutopilot);
     const keys = module.get(KeysService);
+    const vault = module.get(KeyVault);
     const close = async () => {
       await module.close();
       await Promise.all([postgres.close(), dataSource.destroy()]);
     };
-    return { dataSource, keyRing, autopilot, keys, jobs, derivedKeys: module.get(DerivedKeys), close };
+    return { dataSource, keyRing, autopilot, keys, vault, jobs, derivedKeys: module.get(DerivedKeys), close };
   } catch (error) {
     await Promise.all([postgres.close(), dataSource.destroy()]);
     throw error;
