@@ -54,7 +54,7 @@ export abstract class ClientMembers {
   @Integer(60, 86_400)
   access_token_ttl_seconds?: number | null;
 
-  @Integer(60, 2_592_000)
+  @Integer(1, 2_592_000)
   refresh_token_ttl_seconds?: number | null;
 
   @Integer(0, 60)

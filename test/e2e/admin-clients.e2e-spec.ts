@@ -193,6 +193,7 @@ describe('POST /admin/oauth/clients', () => {
     ['a short lifetime', { access_token_ttl_seconds: 59 }, ['/access_token_ttl_seconds']],
     ['a long lifetime', { access_token_ttl_seconds: 86_401 }, ['/access_token_ttl_seconds']],
     ['a lifetime as text', { access_token_ttl_seconds: '60' }, ['/access_token_ttl_seconds']],
+    ['a lifetime of nothing', { refresh_token_ttl_seconds: 0 }, ['/refresh_token_ttl_seconds']],
     ['a lifetime with a fraction', { refresh_token_ttl_seconds: 60.5 }, ['/refresh_token_ttl_seconds']],
     ['a rate of nothing', { rate_limit_per_minute: 0 }, ['/rate_limit_per_minute']],
     ['a rate of too much', { rate_limit_per_day: 1_000_000_001 }, ['/rate_limit_per_day']],

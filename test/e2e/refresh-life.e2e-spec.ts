@@ -111,6 +111,8 @@ describe('lifetimes', () => {
     expect(await lifetimes(begun.refresh_token)).toMatchObject({ idle: 3_600, absolute: 30 * day });
     const { refresh_token: next } = await answerOf(await refresh(server, short, begun.refresh_token));
     expect(await lifetimes(next)).toMatchObject({ idle: 3_600 });
+    const shortest = await beginFamily(server, await newClient({ refresh_token_ttl_seconds: 1 }));
+    expect(await lifetimes(shortest.refresh_token)).toMatchObject({ idle: 1 });
   });
 
   it('are told by introspection, the earlier end', async () => {
