@@ -57,21 +57,50 @@ const expectRefused = (client: Credentials, token: string, error: string, form: 
   refusedRefresh({ server, ledger }, client, token, error, form);
 
 describe('R-07: what was taken away', () => {
+  const narrowerThenPlain: Record<string, string>[] = [{ scope: 'read:profile' }, {}];
+
   it('a scope: refused, narrower it works, and it never comes back', async () => {
     const client = await newClient();
     let { refresh_token } = await beginFamily(server, client);
     await patch(client, { scope: 'read:profile' });
     await expectRefused(client, refresh_token, 'invalid_scope');
     await expectRefused(client, refresh_token, 'invalid_scope', { scope });
-    for (let round = 0; round < 2; round += 1) {
-      const narrower = await answerOf(await refresh(other, client, refresh_token, { scope: 'read:profile' }));
+    for (const form of narrowerThenPlain) {
+      const narrower = await answerOf(await refresh(other, client, refresh_token, form));
       expect(decodeJwt(narrower.access_token)['scope']).toBe('read:profile');
       refresh_token = narrower.refresh_token;
     }
-    await expectRefused(client, refresh_token, 'invalid_scope');
+    await patch(client, { scope });
+    await expectRefused(client, refresh_token, 'invalid_scope', { scope });
+    expect((await introspect(other, refresh_token))['scope']).toBe('read:profile');
+    expect((await answerOf(await refresh(server, client, refresh_token))).scope).toBe('read:profile');
   });
 
-  it('an audience: refused, narrower it works', async () => {
+  it('a scope, which comes back before the family was used without it, or was only not asked for: nothing is lost', async () => {
+    const client = await newClient();
+    let { refresh_token } = await beginFamily(server, client);
+    await patch(client, { scope: 'read:profile' });
+    await expectRefused(client, refresh_token, 'invalid_scope');
+    await patch(client, { scope });
+    for (const form of narrowerThenPlain) {
+      const renewed = await answerOf(await refresh(server, client, refresh_token, form));
+      expect(renewed.scope).toBe(form['scope'] ?? scope);
+      refresh_token = renewed.refresh_token;
+    }
+  });
+
+  it('a scope, also from who comes again in the grace', async () => {
+    const client = await newClient({ refresh_token_grace_seconds: 60 });
+    const begun = await beginFamily(server, client);
+    const form = { scope: 'read:profile' };
+    await answerOf(await refresh(server, client, begun.refresh_token, form));
+    await patch(client, { scope: 'read:profile' });
+    const again = await answerOf(await refresh(other, client, begun.refresh_token, form));
+    await patch(client, { scope });
+    expect((await answerOf(await refresh(server, client, again.refresh_token))).scope).toBe('read:profile');
+  });
+
+  it('an audience: refused, narrower it works, and it never comes back', async () => {
     const client = await newClient();
     const { refresh_token } = await beginFamily(server, client);
     await patch(client, { audience: ['https://api.b', 'https://api.c'] });
@@ -80,6 +109,10 @@ describe('R-07: what was taken away', () => {
     await expectRefused(client, refresh_token, 'invalid_target', { resource: 'https://api.c' });
     const narrower = await answerOf(await refresh(other, client, refresh_token, { resource: 'https://api.b' }));
     expect(decodeJwt(narrower.access_token).aud).toBe('https://api.b');
+    await patch(client, { audience: ['https://api.a', 'https://api.b'] });
+    await expectRefused(client, narrower.refresh_token, 'invalid_target', { resource: 'https://api.a' });
+    const last = await answerOf(await refresh(server, client, narrower.refresh_token));
+    expect(decodeJwt(last.access_token).aud).toBe('https://api.b');
   });
 
   it('the grant', async () => {

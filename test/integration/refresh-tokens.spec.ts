@@ -148,6 +148,13 @@ describe('between the decision and the commit of a refresh', () => {
     expect(await family()).toEqual({ tokens: 2, revoked: false });
   });
 
+  it('R-07: the family loses a scope: it is in no token', async () => {
+    meanwhile(() =>
+      ledger.rows(`UPDATE refresh_families SET scope = '{read:profile}' WHERE client_id = $1`, [client.client_id]),
+    );
+    expect((await answerOf(await refresh(server, client, begun.refresh_token))).scope).toBe('read:profile');
+  });
+
   it('the signing key is revoked: another one signs', async () => {
     const kid = (token: string) =>
       (JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()) as { kid: string }).kid;

@@ -37,7 +37,7 @@ export class RefreshTokenGrant implements Grant {
     if (family.clientId !== client.clientId) {
       throw invalidGrant('foreign_refresh_token', { severity: 'high', owner: family.clientId, family: family.id });
     }
-    const presented = { token, tokenId: state.token.tokenId, familyId: family.id, client, origin };
+    const presented = { token, tokenId: state.token.tokenId, family, client, origin };
     const { verdict, fault } = decideRefresh(state, client.refreshTokenGraceSeconds);
     if (verdict === 'refuse') throw invalidGrant(fault);
     if (verdict === 'reuse') return this.refreshTokens.use(presented, undefined);

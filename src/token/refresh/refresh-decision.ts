@@ -17,12 +17,16 @@ export interface StoredSuccessor {
   readonly usedAt: number | undefined;
 }
 
-/** A family: what was granted, to whom, and whether it still stands. */
-export interface RefreshFamily {
-  readonly id: string;
-  readonly clientId: string;
+/** What may be asked for with a refresh token. */
+export interface RefreshGrant {
   readonly scope: readonly string[];
   readonly audience: readonly string[];
+}
+
+/** A family: what is left of what was granted, to whom, and whether it still stands. */
+export interface RefreshFamily extends RefreshGrant {
+  readonly id: string;
+  readonly clientId: string;
   /** Thumbprint of the DPoP key that it was begun with. */
   readonly jkt: string | undefined;
   /** Thumbprint of the client certificate that it was begun with. */

@@ -13,7 +13,7 @@ export interface InspectedRefreshToken {
   /** Its public identifier, which stands in it. */
   readonly tokenId: string;
   readonly clientId: string;
-  /** What its family was granted. */
+  /** What its family may ask for. */
   readonly scope: readonly string[];
   readonly audience: readonly string[];
   /** Seconds since the epoch. */

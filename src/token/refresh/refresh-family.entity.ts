@@ -1,7 +1,7 @@
 import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
 import { ClientEntity } from '../../clients/index.js';
 
-/** A row of `refresh_families`: the refresh tokens that descend from one grant, and what was granted. */
+/** A row of `refresh_families`: the refresh tokens that descend from one grant, and what is left of what was granted. */
 @Entity({ name: 'refresh_families' })
 @Index('refresh_families_client_id', ['clientId'])
 @Index('refresh_families_expires_at', ['expiresAt'])

@@ -1,4 +1,4 @@
-import { refreshedAudience, refreshedScope, requireBinding } from './refresh-terms.js';
+import { narrowedGrant, refreshedAudience, refreshedScope, requireBinding } from './refresh-terms.js';
 
 const issuer = 'https://signet.example';
 const registered = new Set(['read:profile', 'read:features', 'manage:orders', 'admin:oauth', 'oauth:introspect']);
@@ -87,6 +87,42 @@ describe('refreshedAudience', () => {
     ['malformed', [a], { audience: [a] }, ['/a']],
   ])('invalid_target: %s', (_, granted, client, asked) => {
     expect(() => audienceOf(granted, client, asked)).toThrow(invalidTarget);
+  });
+});
+
+describe('narrowedGrant', () => {
+  const [a, b] = ['https://api.a', 'https://api.b'];
+  const both = ['read:profile', 'read:features'];
+
+  it.each<[string, Power, Power]>([
+    ['all of it', { scope: both, audience: [a] }, { scope: both, audience: [b, a] }],
+    ['nothing was granted', { audience: [issuer] }, {}],
+    ['under a wildcard now', { scope: ['manage:orders'], audience: [a] }, { scope: ['manage:*'], audience: [a] }],
+    ['under admin:full now', { scope: ['admin:oauth'], audience: [issuer] }, { scope: ['admin:full'], audience: [a] }],
+    [
+      'the issuer, not by default any more but allowed',
+      { audience: [issuer] },
+      { scope: ['state:read'], audience: [a] },
+    ],
+  ])('nothing is lost: %s', (_, granted, allowed) => {
+    expect(narrowedGrant(question(granted, allowed), issuer)).toBeUndefined();
+  });
+
+  it.each<[string, Power, Power, Power]>([
+    [
+      'R-07: a scope',
+      { scope: both, audience: [a] },
+      { scope: ['read:profile', 'x'], audience: [a] },
+      { scope: ['read:profile'], audience: [a] },
+    ],
+    ['R-07: an audience', { audience: [a, b] }, { audience: [b, 'https://api.c'] }, { audience: [b] }],
+    ['R-07: the issuer', { audience: [a, issuer] }, { scope: ['x'], audience: [a] }, { audience: [a] }],
+    ['a part of a wildcard', { scope: ['manage:*'] }, { scope: ['manage:a', 'x:a'] }, { scope: ['manage:a'] }],
+    ['a wildcard of a wildcard', { scope: ['a:*'] }, { scope: ['a:b:*', 'ab:*'] }, { scope: ['a:b:*'] }],
+    ['a part of admin:full', { scope: ['admin:full'] }, { scope: ['admin:oauth'] }, { scope: ['admin:oauth'] }],
+    ['what is there twice', { scope: ['a:*', 'a:b'] }, { scope: ['a:b'] }, { scope: ['a:b'] }],
+  ])('%s', (_, granted, allowed, left) => {
+    expect(narrowedGrant(question(granted, allowed), issuer)).toEqual({ scope: [], audience: [], ...left });
   });
 });
 

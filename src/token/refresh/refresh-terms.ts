@@ -5,14 +5,16 @@ import {
   invalidDpopProof,
   invalidGrant,
   invalidTarget,
+  isOwnScope,
   resolveAudience,
   resolveScope,
+  scopeCovers,
 } from '../../protocol/index.js';
-import type { RefreshFamily } from './refresh-decision.js';
+import type { RefreshFamily, RefreshGrant } from './refresh-decision.js';
 
 /** What is asked of a family, and what its client may have now. */
 export interface RefreshQuestion {
-  readonly family: Pick<RefreshFamily, 'scope' | 'audience'>;
+  readonly family: RefreshGrant;
   readonly client: Pick<ClientSnapshot, 'scope' | 'audience'>;
 }
 
@@ -50,12 +52,38 @@ export function refreshedAudience(
     if (asked.every((resource) => family.audience.includes(resource))) return audience;
     throw invalidTarget('a resource is not part of what was granted');
   }
-  // What the client gets by default it need not be allowed to ask for: the issuer, for one without an audience.
-  const byDefault = client.audience.length === 0 ? [issuer] : client.audience;
-  const others = family.audience.filter((resource) => !byDefault.includes(resource));
+  const others = family.audience.filter((resource) => !isByDefault(resource, client, issuer));
   if (others.length > 0) resolveAudience({ asked: others, client, issuer });
   const [first] = family.audience;
   return first !== undefined && family.audience.length === 1 ? first : [...family.audience];
+}
+
+/**
+ * What is left of a family's grant when it is used while its client may have less than that: the rest never comes back,
+ * whatever the client may have later (security.md R-07). What a request just does not ask for is left (RFC 6749 §6).
+ *
+ * @returns `undefined` while nothing is lost
+ */
+export function narrowedGrant({ family, client }: RefreshQuestion, issuer: string): RefreshGrant | undefined {
+  const scope = new Set(family.scope.flatMap((granted) => allowedPart(granted, client.scope)));
+  const mayAskForIssuer = client.scope.some(isOwnScope);
+  const audience = family.audience.filter(
+    (resource) => isByDefault(resource, client, issuer) || (resource === issuer && mayAskForIssuer),
+  );
+  const isWhole = family.scope.every((granted) => scope.has(granted)) && audience.length === family.audience.length;
+  return isWhole ? undefined : { scope: [...scope], audience };
+}
+
+/** Of a scope that was granted, itself or else whatever it covers of what is allowed. */
+function allowedPart(granted: string, allowed: readonly string[]): string[] {
+  if (allowed.some((one) => scopeCovers(one, granted))) return [granted];
+  // A wildcard covers no other one by name, though it does all that is under it.
+  return allowed.filter((one) => scopeCovers(granted, one.replace(/:\*$/, ':any')));
+}
+
+/** What the client gets by default it need not be allowed to ask for: the issuer, for one without an audience. */
+function isByDefault(resource: string, client: Pick<ClientSnapshot, 'audience'>, issuer: string): boolean {
+  return client.audience.length === 0 ? resource === issuer : client.audience.includes(resource);
 }
 
 /**

@@ -1,25 +1,29 @@
 import { randomBytes } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { Audit, type RequestOrigin } from '../../audit/index.js';
 import type { ClientSnapshot } from '../../clients/index.js';
 import { Clock } from '../../clock/index.js';
+import { ServerConfig } from '../../config/index.js';
 import { inTransaction, isUniqueViolation } from '../../database/index.js';
 import { newUuid } from '../../identifiers/index.js';
 import { invalidGrant, type OAuthError } from '../../protocol/index.js';
 import { AccessTokenIssuer, responseJson, type SignedToken } from '../access-token-issuer.js';
 import type { TokenResponse } from '../grants/grant.js';
-import { decideRefresh, type RefreshState } from './refresh-decision.js';
+import { decideRefresh, type RefreshGrant, type RefreshState } from './refresh-decision.js';
 import { RefreshFamilies } from './refresh-families.service.js';
 import { refreshLifetimes } from './refresh-lifetimes.js';
 import { firstRandomLength, RefreshSecrets, successorRandomLength } from './refresh-secrets.js';
+import { narrowedGrant } from './refresh-terms.js';
 import { type IssuedAccessToken, RefreshRepository } from './refresh.repository.js';
 
 /** A refresh token in the hands of its own client. */
 export interface PresentedRefreshToken {
   readonly token: string;
   readonly tokenId: string;
-  readonly familyId: string;
+  /** Its family, as the decision knows it. */
+  readonly family: RefreshGrant & { readonly id: string };
   /** The client, as the decision knows it. */
   readonly client: ClientSnapshot;
   readonly origin: RequestOrigin;
@@ -37,6 +41,7 @@ export class RefreshTokens {
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(Clock) private readonly clock: Clock,
+    @Inject(ServerConfig) private readonly server: ServerConfig,
     @Inject(AccessTokenIssuer) private readonly issuer: AccessTokenIssuer,
     @Inject(RefreshRepository) private readonly repository: RefreshRepository,
     @Inject(RefreshFamilies) private readonly families: RefreshFamilies,
@@ -79,15 +84,19 @@ export class RefreshTokens {
    */
   async use(presented: PresentedRefreshToken, signed: SignedToken | undefined): Promise<TokenResponse | undefined> {
     return this.commit(async (tx) => {
-      await this.repository.lock(tx, presented.familyId);
+      const { family, client } = presented;
+      await this.repository.lock(tx, family.id);
       const state = await this.repository.find(tx, presented.tokenId);
       if (state === undefined) return { refusal: invalidGrant('unknown_refresh_token') };
-      if (state.client.version !== presented.client.version) return 'stale';
-      const { verdict, fault } = decideRefresh(state, presented.client.refreshTokenGraceSeconds);
+      if (state.client.version !== client.version) return 'stale';
+      const { verdict, fault } = decideRefresh(state, client.refreshTokenGraceSeconds);
       if (verdict === 'refuse') return { refusal: invalidGrant(fault) };
       if (verdict === 'reuse') return this.endFamily(tx, presented, fault);
-      if (signed === undefined || !(await this.issuer.record(tx, signed))) return 'stale';
-      await this.repository.addAccessToken(tx, presented.familyId, issued(signed));
+      if (signed === undefined || !isSameGrant(state.family, family)) return 'stale';
+      if (!(await this.issuer.record(tx, signed))) return 'stale';
+      await this.repository.addAccessToken(tx, family.id, issued(signed));
+      const left = narrowedGrant({ family, client }, this.server.issuer);
+      if (left !== undefined) await this.repository.narrow(tx, family.id, left);
       return { json: responseJson(signed, await this.successorOf(tx, presented, state)) };
     });
   }
@@ -95,15 +104,15 @@ export class RefreshTokens {
   /** security.md R-03: two hold the token, and nobody knows which of them is the client. */
   private async endFamily(
     tx: EntityManager,
-    { client, familyId, origin }: PresentedRefreshToken,
+    { client, family, origin }: PresentedRefreshToken,
     fault: string,
   ): Promise<Outcome> {
-    const revoked = await this.families.revoke(tx, familyId, fault);
+    const revoked = await this.families.revoke(tx, family.id, fault);
     await this.audit.record(tx, {
       action: 'token.reused',
       actorClientId: client.clientId,
       targetType: 'refresh_family',
-      targetId: familyId,
+      targetId: family.id,
       origin,
       details: { severity: 'high', access_tokens: revoked?.length ?? 0 },
     });
@@ -145,6 +154,10 @@ export class RefreshTokens {
 
 function idleSeconds(client: ClientSnapshot): number {
   return client.refreshTokenTtlSeconds ?? refreshLifetimes.idleSeconds;
+}
+
+function isSameGrant(one: RefreshGrant, two: RefreshGrant): boolean {
+  return isDeepStrictEqual([one.scope, one.audience], [two.scope, two.audience]);
 }
 
 function issued({ record }: SignedToken): IssuedAccessToken {

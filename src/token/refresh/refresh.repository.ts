@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Postgres } from '../../database/index.js';
-import type { RefreshState } from './refresh-decision.js';
+import type { RefreshGrant, RefreshState } from './refresh-decision.js';
 import type { NewRefreshToken } from './refresh-secrets.js';
 
 /** An access token that was ended with its family. */
@@ -169,6 +169,11 @@ export class RefreshRepository {
   ): Promise<void> {
     const rotated = await tx.query<unknown[]>(rotateToken, [usedTokenId, tokenId, hash, salt, idleSeconds]);
     if (rotated.length !== 1) throw new Error('a refresh token was used twice');
+  }
+
+  /** The family may ask for nothing but `grant` any more; to be called within `lock`. */
+  async narrow(tx: EntityManager, familyId: string, { scope, audience }: RefreshGrant): Promise<void> {
+    await tx.query('UPDATE refresh_families SET scope = $2, audience = $3 WHERE id = $1', [familyId, scope, audience]);
   }
 
   /** Lets the access token end with the family. */
