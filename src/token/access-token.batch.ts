@@ -66,8 +66,10 @@ function issuedEntry({ jti, issuedAt, terms, origin }: AccessTokenRecord): Issue
   return { id: jti, issuedAt, actorClientId: terms.clientId, ...origin, details: termsColumns(terms).canonicalDetails };
 }
 
+/** The digest tells what is absent from what is empty, so records that differ in that share no row. */
 function contextKey({ terms, kid, origin }: AccessTokenRecord): string {
-  return `${terms.id} ${kid} ${origin.ipAddress ?? ''} ${origin.userAgent ?? ''}`;
+  const userAgent = origin.userAgent === undefined ? '' : ` ${origin.userAgent}`;
+  return `${terms.id} ${kid} ${origin.ipAddress ?? '-'}${userAgent}`;
 }
 
 function contextValues({ terms, kid, origin }: AccessTokenRecord, context: number): string[] {
