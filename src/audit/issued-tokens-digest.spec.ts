@@ -33,10 +33,21 @@ describe('the digest of issued tokens', () => {
     expect(issuedTokensDigest([{ ...entry, ...member }])).not.toEqual(issuedTokensDigest([entry]));
   });
 
-  it('does not depend on how an address is spelled', () => {
-    for (const ipAddress of ['2001:DB8::1', '2001:db8:0:0:0:0:0:1']) {
-      expect(issuedTokensDigest([{ ...entry, ipAddress }])).toEqual(issuedTokensDigest([entry]));
-    }
+  it.each([
+    ['2001:db8::1', ['2001:DB8::1', '2001:db8:0:0:0:0:0:1', '2001:db8::0.0.0.1']],
+    ['::5', ['::0.0.0.5', '0:0:0:0:0:0:0.0.0.5']],
+    ['::102:304', ['::1.2.3.4', '0::1.2.3.4']],
+    ['::ffff:1.2.3.4', ['::ffff:102:304', '::FFFF:1.2.3.4']],
+  ])('does not depend on how an address is spelled: %s', (ipAddress, others) => {
+    const digest = issuedTokensDigest([{ ...entry, ipAddress }]);
+    for (const other of others) expect(issuedTokensDigest([{ ...entry, ipAddress: other }])).toEqual(digest);
+  });
+
+  it('tells apart two addresses that look alike', () => {
+    const [mapped, plain] = ['::ffff:1.2.3.4', '::1.2.3.4'].map((ipAddress) =>
+      issuedTokensDigest([{ ...entry, ipAddress }]),
+    );
+    expect(mapped).not.toEqual(plain);
   });
 });
 

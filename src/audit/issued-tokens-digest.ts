@@ -44,7 +44,9 @@ const known = new Map<string, string>();
 function addressBytes(address: string): string {
   const before = known.get(address);
   if (before !== undefined) return before;
-  const bytes = Buffer.from(ipaddr.parse(address).toByteArray()).toString('hex');
+  // The library takes `::10.0.0.1` for `::ffff:10.0.0.1`; they are two addresses (RFC 4291 §2.5.5).
+  const whole = address.replace(/^::(?=\d+\.)/, '0:0:0:0:0:0:');
+  const bytes = Buffer.from(ipaddr.parse(whole).toByteArray()).toString('hex');
   if (known.size >= maxKnown) known.clear();
   known.set(address, bytes);
   return bytes;
