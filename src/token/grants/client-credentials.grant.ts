@@ -46,8 +46,8 @@ export class ClientCredentialsGrant implements Grant {
     const { client, scopes } = view;
     let ofClient = this.remembered.get(client);
     if (ofClient === undefined) this.remembered.set(client, (ofClient = new Map<string, TokenTerms>()));
-    const key =
-      request.resources.length === 0 ? (request.scope ?? '') : [request.scope ?? '', ...request.resources].join('\n');
+    // Nothing of the request is checked yet: any character may stand in any part of it.
+    const key = JSON.stringify([request.scope, ...request.resources]);
     const known = ofClient.get(key);
     if (known !== undefined && known.registryVersion === scopes.version) return known;
     const terms = this.decide(request, view);
