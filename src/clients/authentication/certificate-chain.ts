@@ -1,4 +1,4 @@
-import type { X509Certificate } from 'node:crypto';
+import type { KeyObject, X509Certificate } from 'node:crypto';
 import { type CertificateContent, extensionId, readCertificate } from '../../protocol/index.js';
 
 /** The critical extensions that are understood here; a certificate with another one is not believed (RFC 5280 §4.2). */
@@ -48,8 +48,29 @@ export function isInTime({ notBefore, notAfter }: CertificateContent, now: numbe
 }
 
 /** Whether `issuer` signed `certificate`, and may. */
-export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  if (!certificate.checkIssued(issuer)) return false;
+  const key = publicKeyOf(issuer);
+  return key !== undefined && certificate.verify(key);
+}
+
+/**
+ * Whether a certificate names itself as its issuer, or its own key signed it. Whether it may sign is not asked: a usage that
+ * leaves that out makes it nobody else's.
+ */
+export function isSelfSigned(certificate: X509Certificate): boolean {
+  if (certificate.issuer === certificate.subject) return true;
+  const key = publicKeyOf(certificate);
+  return key !== undefined && certificate.verify(key);
+}
+
+/** `undefined` for a key that cannot be read: its algorithm is unknown here, or it is no point of its curve. */
+export function publicKeyOf(certificate: X509Certificate): KeyObject | undefined {
+  try {
+    return certificate.publicKey;
+  } catch {
+    return undefined;
+  }
 }
 
 function isAcceptable(content: CertificateContent, now: number): boolean {

@@ -11,7 +11,7 @@ import {
   parseDistinguishedName,
   readCertificate,
 } from '../../protocol/index.js';
-import { chainsTo, isInTime, isIssuedBy } from './certificate-chain.js';
+import { chainsTo, isInTime, isSelfSigned, publicKeyOf } from './certificate-chain.js';
 import { ClientKeySets } from './client-key-sets.js';
 import type { ClientSnapshot, TlsSubject } from './client-snapshot.js';
 
@@ -52,6 +52,7 @@ export class CertificateCheck {
     let content: CertificateContent;
     try {
       content = readCertificate(certificate.x509.raw);
+      if (publicKeyOf(certificate.x509) === undefined) return 'certificate_malformed';
       if (!isInTime(content, now)) return 'certificate_expired';
       if (client?.authenticationMethod === 'self_signed_tls_client_auth')
         return await this.checkKey(certificate, client);
@@ -68,7 +69,7 @@ export class CertificateCheck {
     { extendedKeyUsage }: CertificateContent,
     now: number,
   ): CertificateFault | undefined {
-    if (isIssuedBy(x509, x509)) return 'certificate_issuer';
+    if (isSelfSigned(x509)) return 'certificate_issuer';
     if (extendedKeyUsage?.some((purpose) => clientPurposes.has(purpose)) === false) return 'certificate_usage';
     const { authorities } = this.config;
     return authorities === undefined || chainsTo(x509, chain, authorities, now) ? undefined : 'certificate_issuer';
@@ -92,7 +93,8 @@ function isKeyOf({ x509, thumbprint }: ClientCertificate, jwk: Readonly<Record<s
   const { x5c, 'x5t#S256': hash } = jwk;
   if (hash !== undefined && hash !== thumbprint) return false;
   if (x5c !== undefined && !(Array.isArray(x5c) && x5c[0] === x509.raw.toString('base64'))) return false;
-  return importKey(jwk)?.equals(x509.publicKey) === true;
+  const key = publicKeyOf(x509);
+  return key !== undefined && importKey(jwk)?.equals(key) === true;
 }
 
 function importKey(jwk: Readonly<Record<string, unknown>>): KeyObject | undefined {
