@@ -8,6 +8,7 @@ import { ServerConfig } from '../config/index.js';
 import { DatabaseUnavailable } from '../database/index.js';
 import { Limits } from '../limits/index.js';
 import {
+  type Cidr,
   type ClientCredentials,
   type Form,
   invalidClient,
@@ -16,13 +17,14 @@ import {
   OAuthError,
   parseForm,
   otherClient,
+  parseCidr,
   readClientCredentials,
   temporarilyUnavailable,
 } from '../protocol/index.js';
 import { SingleUse } from '../replay/index.js';
 import { type RegisteredScopes, ScopeRegistry } from '../scopes/index.js';
 import { RefusalCounts } from '../statistics/index.js';
-import type { WireRequest } from './wire-request.js';
+import { cameOverTls, type WireRequest } from './wire-request.js';
 
 /** Clients that change faster than this many decisions can follow are asked to come again. */
 const maxDecisions = 8;
@@ -62,7 +64,8 @@ interface Knowledge {
  */
 @Injectable()
 export class ClientRequests {
-  private readonly demandsHttps: boolean;
+  /** Who is asked whether a request came over TLS; nobody where the issuer does not. */
+  private readonly proxies: readonly Cidr[];
 
   constructor(
     @Inject(ServerConfig) server: ServerConfig,
@@ -77,7 +80,8 @@ export class ClientRequests {
     @Inject(RefusalCounts) private readonly counts: RefusalCounts,
     @Inject(Clock) private readonly clock: Clock,
   ) {
-    this.demandsHttps = server.issuer.startsWith('https:') && server.trustProxy.length > 0;
+    const trusted = server.issuer.startsWith('https:') ? server.trustProxy : [];
+    this.proxies = trusted.map(parseCidr).filter((cidr) => cidr !== null);
   }
 
   /**
@@ -97,7 +101,7 @@ export class ClientRequests {
         throw invalidRequest('the body must be application/x-www-form-urlencoded');
       }
       // RFC 6749 §1.6, §3.2: credentials must not come over plain HTTP, as a trusted proxy would tell.
-      if (this.demandsHttps && !wire.secure) throw invalidRequest('this endpoint takes requests over TLS only');
+      if (!cameOverTls(wire, this.proxies)) throw invalidRequest('this endpoint takes requests over TLS only');
       const form = parseForm(wire.body instanceof Uint8Array ? wire.body : new Uint8Array());
       // Whoever authenticates otherwise is not who the form says.
       const byForm = wire.headers.authorization === undefined && !form.has('client_assertion');

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import type { FastRequest } from '../http/index.js';
+import { type Cidr, cidrContains } from '../protocol/index.js';
 
 /** A request as either way into the server hands it over. */
 export interface WireRequest {
@@ -12,8 +13,6 @@ export interface WireRequest {
   readonly headers: IncomingHttpHeaders;
   /** The raw bytes, if there were any. */
   readonly body: unknown;
-  /** Whether it came over TLS, as far as anybody can tell: without a proxy that says otherwise it did. */
-  readonly secure: boolean;
 }
 
 /** The ordinary way in: behind a proxy, or for a request that is in any way unusual. */
@@ -24,24 +23,26 @@ export function ordinaryRequest(request: FastifyRequest): WireRequest {
     peerAddress: request.socket.remoteAddress ?? '',
     headers: request.headers,
     body: request.body,
-    secure: cameOverTls(request),
   };
-}
-
-/** Over each hop that the field tells of; the framework knows whether the last one may tell. */
-function cameOverTls({ headers, protocol }: FastifyRequest): boolean {
-  const hops = headers['x-forwarded-proto'];
-  if (hops === undefined) return true;
-  return (
-    protocol === 'https' &&
-    String(hops)
-      .split(',')
-      .every((hop) => hop.trim().toLowerCase() === 'https')
-  );
 }
 
 /** The fast lane, which takes nothing that came through a proxy. */
 export function plainRequest(request: FastRequest): WireRequest {
   const { id, ip, headers, body } = request;
-  return { id, ip, peerAddress: ip, headers, body, secure: true };
+  return { id, ip, peerAddress: ip, headers, body };
+}
+
+/**
+ * Whether a request came over TLS, on each hop that `X-Forwarded-Proto` tells of. Only a proxy that is trusted may tell
+ * (security.md threat 28); without one that says otherwise it did.
+ */
+export function cameOverTls(
+  { headers, peerAddress }: Pick<WireRequest, 'headers' | 'peerAddress'>,
+  proxies: readonly Cidr[],
+): boolean {
+  const hops = headers['x-forwarded-proto'];
+  if (hops === undefined || !cidrContains(proxies, peerAddress)) return true;
+  return String(hops)
+    .split(',')
+    .every((hop) => hop.trim().toLowerCase() === 'https');
 }
