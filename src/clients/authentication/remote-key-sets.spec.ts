@@ -207,6 +207,61 @@ describe('a URI that is down', () => {
   });
 });
 
+describe('a URI that hangs', () => {
+  let held: ServerResponse[];
+
+  beforeEach(() => {
+    held = [];
+  });
+
+  afterEach(() => {
+    for (const response of held) response.destroy();
+  });
+
+  function hang(): void {
+    answer = (response) => held.push(response);
+  }
+
+  /** The URI answers after all. */
+  async function release(...keys: JsonWebKey[]): Promise<void> {
+    const before = String(await kids());
+    publish(...keys);
+    for (const response of held) response.end(JSON.stringify({ keys }));
+    while (String(await kids()) === before) await new Promise(setImmediate);
+  }
+
+  it('J-23: leaves the keys good for 15 minutes, and keeps nobody waiting for its end', async () => {
+    await kids();
+    hang();
+    clock.pass(300);
+    expect(await kids('one')).toEqual(['one']);
+    expect(await Promise.all([kids(), kids('one'), kids()])).toEqual([['one'], ['one'], ['one']]);
+    expect(held).toHaveLength(1);
+    clock.pass(600);
+    expect(await kids('one')).toBe('timeout');
+    expect(held).toHaveLength(1);
+  });
+
+  it('J-23: loses the keys that are gone as soon as it answers', async () => {
+    await kids();
+    hang();
+    clock.pass(300);
+    expect(await kids('one')).toEqual(['one']);
+    await release(two);
+    expect(await kids()).toEqual(['two']);
+    expect(requests).toBe(2);
+  });
+
+  it('is waited for only so long without keys, and what it says then is known', async () => {
+    hang();
+    expect(await Promise.all([kids('one'), kids()])).toEqual(['timeout', 'timeout']);
+    expect(held).toHaveLength(1);
+    await release(one);
+    expect(await kids('one')).toEqual(['one']);
+    expect(requests).toBe(1);
+  });
+});
+
 describe('what is no key set', () => {
   it.each<[string, () => void]>([
     ['not JSON', () => reply('<html></html>')],

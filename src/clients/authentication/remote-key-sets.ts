@@ -27,6 +27,8 @@ const times = {
   /** A URI that failed is left alone. */
   afterFailure: 10_000,
   request: 5_000,
+  /** How long a client is kept waiting for a request: with a set to go on with that could do, and without one. */
+  patience: { withSet: 500, withoutSet: 1_500 },
 };
 
 const maxBytes = 65_536;
@@ -40,13 +42,19 @@ interface Entry {
   known?: { readonly jwks: Jwks; readonly fetchedAt: number; readonly freshForMs: number };
   failed?: { readonly error: KeySetUnavailable; readonly at: number };
   forcedAt?: number;
-  fetching?: Promise<void>;
+  fetching?: Fetching;
+}
+
+/** A request on its way: each is over when it is, or when it has taken too long for whoever waits. */
+interface Fetching {
+  readonly withSet: Promise<void>;
+  readonly withoutSet: Promise<void>;
 }
 
 /**
  * The key sets that clients publish at their `jwks_uri` (RFC 7591 §2). A key that is removed there is gone 300 seconds later at
- * the latest; when the URI fails, the keys are good for 15 minutes after they were fetched. Whoever asks has checked all that costs nothing:
- * anybody can make the server ask, though only for URIs that are registered, and not often.
+ * the latest; when the URI fails, or takes its time, the keys are good for 15 minutes after they were fetched. Whoever asks has
+ * checked all that costs nothing: anybody can make the server ask, though only for URIs that are registered, and not often.
  */
 @Injectable()
 export class RemoteKeySets {
@@ -67,10 +75,16 @@ export class RemoteKeySets {
   async keySet(uri: string, keyId?: string): Promise<Jwks> {
     const entry = this.use(uri);
     const fresh = this.within(entry.known?.fetchedAt, entry.known?.freshForMs ?? 0) ? entry.known : undefined;
-    if (fresh === undefined) await this.refresh(uri, entry);
-    else if (keyId !== undefined && !holds(fresh.jwks, keyId)) await this.force(uri, entry);
-    if (entry.known !== undefined && this.within(entry.known.fetchedAt, times.stale)) return entry.known.jwks;
-    throw entry.failed?.error ?? new KeySetUnavailable('refused');
+    if (fresh === undefined) await this.refresh(uri, entry, keyId);
+    else if (keyId !== undefined && !holds(fresh.jwks, keyId)) await this.force(uri, entry, keyId);
+    const known = this.reliable(entry);
+    if (known !== undefined) return known;
+    throw entry.failed?.error ?? new KeySetUnavailable('timeout');
+  }
+
+  /** What may be gone on with, if the URI fails as well. */
+  private reliable({ known }: Entry): Jwks | undefined {
+    return known !== undefined && this.within(known.fetchedAt, times.stale) ? known.jwks : undefined;
   }
 
   private use(uri: string): Entry {
@@ -84,19 +98,30 @@ export class RemoteKeySets {
     return entry;
   }
 
-  private async force(uri: string, entry: Entry): Promise<void> {
+  private async force(uri: string, entry: Entry, keyId: string): Promise<void> {
     if (entry.fetching === undefined) {
       if (this.within(entry.forcedAt, times.betweenForced)) return;
       entry.forcedAt = this.clock.now();
     }
-    await this.refresh(uri, entry);
+    await this.refresh(uri, entry, keyId);
   }
 
-  /** One request at a time for each URI, and none for a while after one that failed. */
-  private async refresh(uri: string, entry: Entry): Promise<void> {
+  /**
+   * One request at a time for each URI, and none for a while after one that failed. One that takes its time goes on when nobody
+   * waits for it any more: what it brings is for those who come after.
+   */
+  private async refresh(uri: string, entry: Entry, keyId: string | undefined): Promise<void> {
     if (entry.fetching === undefined && this.within(entry.failed?.at, times.afterFailure)) return;
-    entry.fetching ??= this.fetch(uri, entry).finally(() => (entry.fetching = undefined));
-    await entry.fetching;
+    entry.fetching ??= this.begin(uri, entry);
+    const known = this.reliable(entry);
+    const couldDo = known !== undefined && (keyId === undefined || holds(known, keyId));
+    await (couldDo ? entry.fetching.withSet : entry.fetching.withoutSet);
+  }
+
+  private begin(uri: string, entry: Entry): Fetching {
+    const done = this.fetch(uri, entry).finally(() => (entry.fetching = undefined));
+    const { withSet, withoutSet } = times.patience;
+    return { withSet: atMost(done, withSet), withoutSet: atMost(done, withoutSet) };
   }
 
   private async fetch(uri: string, entry: Entry): Promise<void> {
@@ -125,6 +150,17 @@ export class RemoteKeySets {
     const passed = this.clock.now() - since;
     return passed >= 0 && passed < span;
   }
+}
+
+/** Resolves with `done`, or after so many milliseconds. */
+function atMost(done: Promise<unknown>, milliseconds: number): Promise<void> {
+  const waited = new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds);
+    done.then(() => resolve(), reject).finally(() => clearTimeout(timer));
+  });
+  // It may be that nobody waits for so long.
+  waited.catch(() => undefined);
+  return waited;
 }
 
 function holds({ keys }: Jwks, keyId: string): boolean {
