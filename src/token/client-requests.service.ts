@@ -147,6 +147,7 @@ export class ClientRequests {
     let known = this.remembered(request) ?? (await this.fresh(request));
     let spent = false;
     for (let decisions = 0; decisions < maxDecisions; decisions += 1) {
+      let refusal: OAuthError | undefined;
       try {
         const authenticated = this.authenticator.authenticate(request.credentials, known.client, {
           now: this.clock.now(),
@@ -168,8 +169,13 @@ export class ClientRequests {
         }
       } catch (error) {
         if (!(error instanceof OAuthError) || known.fresh) throw error;
+        refusal = error;
       }
+      const before = known;
       known = await this.fresh(request);
+      // Whoever is not believed costs no more work where the client is known (security.md A-01). `act` is asked anew: it has to
+      // hear on which knowledge it refuses for good.
+      if (refusal?.code === 'invalid_client' && isSame(before, known)) throw refusal;
     }
     throw new DatabaseUnavailable();
   }
@@ -222,4 +228,9 @@ export class ClientRequests {
     }
     return answer;
   }
+}
+
+/** Whether both are of one version of the client and of the scope registry: what was decided on the one holds for the other. */
+function isSame(one: Knowledge, other: Knowledge): boolean {
+  return one.client?.version === other.client?.version && one.scopes.version === other.scopes.version;
 }
