@@ -1,6 +1,6 @@
 // Builds the package: minified scripts, and declarations with their comments, both with what entries share in chunks.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join, parse } from 'node:path';
@@ -11,8 +11,9 @@ import { dts } from 'rollup-plugin-dts';
 
 const sdk = import.meta.dirname;
 const dist = join(sdk, 'dist');
-const { exports } = JSON.parse(readFileSync(join(sdk, 'package.json'), 'utf8'));
-const entries = Object.keys(exports).flatMap((path) => (path.endsWith('.json') ? [] : [path.slice('./'.length)]));
+const isEntry = (name) => existsSync(join(sdk, 'src', name, 'index.ts'));
+/** `exports` of package.json has a pattern for them. */
+const entries = readdirSync(join(sdk, 'src')).filter(isEntry);
 
 const minified = {
   name: 'minified',
@@ -26,17 +27,29 @@ const minified = {
 };
 const formatted = {
   name: 'formatted',
-  renderChunk: (code) =>
-    format(inlined(code), {
-      parser: 'typescript',
-      useTabs: true,
-      printWidth: 320,
-      semi: false,
-      objectWrap: 'collapse',
-      bracketSpacing: false,
-      arrowParens: 'avoid',
-    }),
+  renderChunk: async (code) =>
+    compact(
+      await format(inlined(code), {
+        parser: 'typescript',
+        useTabs: true,
+        printWidth: 320,
+        semi: false,
+        objectWrap: 'collapse',
+        bracketSpacing: false,
+        arrowParens: 'avoid',
+      }),
+    ),
 };
+
+/** Comments without their frame: a line for each paragraph and each tag. One with code in it stays as it is. */
+function compact(code) {
+  return code.replace(/\/\*\*\n.*?\*\//gs, (comment) => {
+    if (comment.includes('```')) return comment;
+    const [, ...lines] = comment.slice(0, -'*/'.length).split(/\s*\n\s*\*? ?/);
+    const text = lines.join('\n').trim().replace(/\n+(?=@)/g, '\n');
+    return `/** ${text.replace(/(?<!\n)\n(?![\n@])/g, ' ')} */`;
+  });
+}
 
 /** `export` before what is exported, instead of its name in a list at the end. */
 function inlined(code) {
