@@ -17,13 +17,16 @@ const entries = readdirSync(join(sdk, 'src')).filter(isEntry);
 
 const minified = {
   name: 'minified',
-  renderChunk: (code) =>
-    minify(code, {
+  renderChunk: async (code) => {
+    const { code: short } = await minify(code, {
       module: true,
       // Unsafe for functions that somebody would call with `new`: here that are classes.
-      compress: { passes: 3, ecma: 2022, unsafe_arrows: true },
+      compress: { passes: 3, ecma: 2022, unsafe_arrows: true, unsafe_methods: true },
       mangle: { toplevel: true },
-    }),
+    });
+    // One variable that is never set is shorter than each `void 0`.
+    return short.includes('$$') ? short : `let $$;${short.replaceAll('void 0', () => '$$')}`;
+  },
 };
 const formatted = {
   name: 'formatted',
@@ -41,12 +44,15 @@ const formatted = {
     ),
 };
 
-/** Comments without their frame: a line for each paragraph and each tag. One with code in it stays as it is. */
+/** No blank lines, and comments without their frame: a line for each paragraph and each tag. One with code in it stays as it is. */
 function compact(code) {
-  return code.replace(/\/\*\*\n.*?\*\//gs, (comment) => {
+  return code.replace(/\n+/g, '\n').replace(/\/\*\*\n.*?\*\//gs, (comment) => {
     if (comment.includes('```')) return comment;
     const [, ...lines] = comment.slice(0, -'*/'.length).split(/\s*\n\s*\*? ?/);
-    const text = lines.join('\n').trim().replace(/\n+(?=@)/g, '\n');
+    const text = lines
+      .join('\n')
+      .trim()
+      .replace(/\n+(?=@)/g, '\n');
     return `/** ${text.replace(/(?<!\n)\n(?![\n@])/g, ' ')} */`;
   });
 }
@@ -65,7 +71,8 @@ function inlined(code) {
   });
   // Without any list, TypeScript takes every declaration for exported.
   const needsList = elsewhere.length > 0 || /^(?:declare|interface|type) /m.test(text);
-  return needsList ? `${text}\nexport { ${elsewhere.join(', ')} };\n` : text;
+  const short = text.replace(/^export declare /gm, 'export ');
+  return needsList ? `${short}\nexport { ${elsewhere.join(', ')} };\n` : short;
 }
 
 /** The files made of what was compiled, by their path. */
