@@ -21,12 +21,17 @@ const credentials = () => ({ clientId: service.client_id, clientSecret: service.
 
 interface Pair {
   readonly publicKey: CryptoKey | KeyObject;
-  readonly privateKey: CryptoKey | KeyObject | JWK;
+  readonly privateKey: CryptoKey | KeyObject | JWK | string;
 }
 
 /** The private half as a JWK that says its kind, and not for what it is used. */
 function asJwk({ publicKey, privateKey }: { publicKey: KeyObject; privateKey: KeyObject }): Pair {
   return { publicKey, privateKey: privateKey.export({ format: 'jwk' }) };
+}
+
+/** The private half as the text of a file. */
+function asPem({ publicKey, privateKey }: { publicKey: KeyObject; privateKey: KeyObject }): Pair {
+  return { publicKey, privateKey: privateKey.export({ format: 'pem', type: 'pkcs8' }) };
 }
 
 /** A `fetch` that counts the requests for tokens, and fails while `away`. */
@@ -134,6 +139,8 @@ describe('TokenManager', () => {
     ['an RSA key of node:crypto', 'RS256', () => generateKeyPairSync('rsa', { modulusLength: 2048 })],
     ['a P-256 key of node:crypto', 'ES256', () => generateKeyPairSync('ec', { namedCurve: 'P-256' })],
     ['an Ed25519 key of node:crypto', 'EdDSA', () => generateKeyPairSync('ed25519')],
+    ['an RSA key as PEM', 'RS256', () => asPem(generateKeyPairSync('rsa', { modulusLength: 2048 }))],
+    ['a P-256 key as PEM', 'ES256', () => asPem(generateKeyPairSync('ec', { namedCurve: 'P-256' }))],
     ['a CryptoKey for RS256', 'RS256', () => generateKeyPair('RS256')],
     ['a CryptoKey for PS256', 'PS256', () => generateKeyPair('PS256')],
     ['a CryptoKey for ES256', 'ES256', () => generateKeyPair('ES256')],

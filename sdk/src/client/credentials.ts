@@ -1,4 +1,4 @@
-import type { KeyObject } from 'node:crypto';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { type CryptoKey, importJWK, type JWK, SignJWT } from 'jose';
 
 /** How the service proves itself: with a secret (`client_secret_basic`), or with a key (`private_key_jwt`, RFC 7523 §2.2). */
@@ -6,7 +6,8 @@ export type ServiceCredentials =
   | { clientId: string; clientSecret: string }
   | {
       clientId: string;
-      privateKey: CryptoKey | KeyObject | JWK;
+      /** A text is PEM. */
+      privateKey: CryptoKey | KeyObject | JWK | string;
       /** `kid` of the registered key; that of a JWK unless given. */
       keyId?: string;
       /** `RS256`, `PS256`, `ES256` or `EdDSA`; that of the key unless given, `RS256` for an RSA key that does not say. */
@@ -32,6 +33,7 @@ const assertionSeconds = 60;
  */
 export function authenticator(credentials: ServiceCredentials, issuer: string): () => Promise<Authentication> {
   const { clientId } = credentials;
+  if (!clientId) throw new TypeError('the clientId is missing');
   if ('privateKey' in credentials) {
     const assertion = assertions(credentials, issuer);
     return async () => ({
@@ -51,7 +53,8 @@ export function authenticator(credentials: ServiceCredentials, issuer: string): 
 
 type KeyCredentials = Extract<ServiceCredentials, { privateKey: unknown }>;
 
-function assertions({ clientId, privateKey, keyId, algorithm }: KeyCredentials, issuer: string) {
+function assertions({ clientId, privateKey: given, keyId, algorithm }: KeyCredentials, issuer: string) {
+  const privateKey = keyOf(given);
   const isJwk = !('type' in privateKey);
   const kid = keyId ?? (isJwk ? privateKey.kid : undefined);
   const alg = algorithm ?? algorithmOf(privateKey);
@@ -68,6 +71,19 @@ function assertions({ clientId, privateKey, keyId, algorithm }: KeyCredentials, 
       .sign(isJwk ? await importJWK(privateKey, alg) : privateKey);
 }
 
+type Key = Exclude<KeyCredentials['privateKey'], string>;
+
+/** Never with words of what was given: errors are logged. */
+function keyOf(given: KeyCredentials['privateKey'] | undefined): Key {
+  if (!given) throw new TypeError('the privateKey is missing');
+  if (typeof given !== 'string') return given;
+  try {
+    return createPrivateKey(given);
+  } catch {
+    throw new TypeError('the privateKey cannot be read');
+  }
+}
+
 /** By the curve of a key, or else its kind, in the words of JWK, `node:crypto` and Web Cryptography. */
 const algorithms: Readonly<Record<string, string>> = {
   rsa: 'RS256',
@@ -78,7 +94,7 @@ const algorithms: Readonly<Record<string, string>> = {
   ed25519: 'EdDSA',
 };
 
-function algorithmOf(key: KeyCredentials['privateKey']): string | undefined {
+function algorithmOf(key: Key): string | undefined {
   if (!('type' in key)) return key.alg ?? algorithms[String(key.crv ?? key.kty).toLowerCase()];
   if (!('algorithm' in key)) {
     const { asymmetricKeyType, asymmetricKeyDetails } = key;

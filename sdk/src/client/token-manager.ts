@@ -14,6 +14,7 @@ export class TokenManager {
   /** @throws TypeError for what is missing, or does not go together */
   constructor(options: TokenManagerOptions | { readonly token: string }) {
     if ('token' in options) {
+      if (!options.token) throw new TypeError('the token is missing');
       const given = { value: options.token, type: 'Bearer', scope: '', expiresAt: new Date(8.64e15) } as const;
       this.#source = async () => given;
     } else {
