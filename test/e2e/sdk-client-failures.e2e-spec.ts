@@ -3,7 +3,13 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CircuitOpenError, createServiceFetch, TokenManager, TokenRequestError } from '../../sdk/src/client/index.js';
+import {
+  CircuitOpenError,
+  createServiceFetch,
+  TokenManager,
+  type TokenManagerOptions,
+  TokenRequestError,
+} from '../../sdk/src/client/index.js';
 
 /** A token endpoint, or an API, that answers as `answer` says. */
 async function site(answer: (request: IncomingMessage, count: number) => Response | Promise<Response> | undefined) {
@@ -32,6 +38,7 @@ async function site(answer: (request: IncomingMessage, count: number) => Respons
 const closing: (() => Promise<void>)[] = [];
 afterEach(() => Promise.all(closing.splice(0).map((close) => close())));
 
+const pem = '-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n';
 const credentials = { clientId: 'service', clientSecret: 'secret' };
 const token = (count: number, expiresIn = 600) =>
   Response.json({ access_token: `token-${count}`, token_type: 'Bearer', expires_in: expiresIn });
@@ -50,6 +57,36 @@ describe('TokenManager', () => {
       await sleep(20);
     }
     expect(Date.now()).toBeGreaterThanOrEqual(expiresAt.getTime() - 5);
+  });
+
+  it('gives the token that it has while it lives, though the server hangs', async () => {
+    const hanging: (() => void)[] = [];
+    let count = 0;
+    const hangs: typeof fetch = () => {
+      count += 1;
+      // Of four seconds, the last 400 ms are those in which a caller waits for the next one.
+      if (count === 1) return Promise.resolve(token(1, 4));
+      return new Promise((_, reject) => hanging.push(() => reject(new TypeError('fetch failed'))));
+    };
+    const tokens = tokensOf('https://signet.example.com', { fetch: hangs, renewAt: 1.1 });
+    const { value, expiresAt } = await tokens.token();
+    await sleep(expiresAt.getTime() - Date.now() - 300);
+    const served = await tokens.token();
+    expect([served.value, count]).toEqual([value, 2]);
+    expect(Date.now()).toBeLessThan(expiresAt.getTime());
+    hanging.forEach((fail) => fail());
+  });
+
+  it.each<[string, object, string]>([
+    ['no token', { token: undefined }, 'the token is missing'],
+    ['an empty token', { token: '' }, 'the token is missing'],
+    ['no clientId', { credentials: { clientSecret: 'secret' } }, 'the clientId is missing'],
+    ['no clientSecret', { credentials: { clientId: 'service' } }, 'the clientSecret is missing'],
+    ['no key', { credentials: { clientId: 'service', privateKey: undefined } }, 'the privateKey is missing'],
+    ['a PEM of nothing', { credentials: { clientId: 'service', privateKey: pem } }, 'the privateKey cannot be read'],
+  ])('is not made with %s, and shows nothing of a key', (_, options, message) => {
+    const make = () => new TokenManager({ issuer: 'https://signet.example.com', ...options } as TokenManagerOptions);
+    expect(make).toThrow(new TypeError(message));
   });
 
   it('survives what its listener throws, and whatever makes a renewal fail', async () => {

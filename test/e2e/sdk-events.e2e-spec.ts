@@ -157,6 +157,7 @@ describe('pollEvents', () => {
       onError: (error) => {
         errors.push(error);
         if (errors.length === 3) ending.abort();
+        throw new Error('the listener fails');
       },
     });
     expect(errors).toHaveLength(3);

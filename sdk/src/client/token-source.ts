@@ -3,7 +3,9 @@ import type { DpopKey } from './dpop.js';
 import { TokenRequestError } from './errors.js';
 import { type ExpiringMap, expiringMap } from './expiring-map.js';
 import { monotonic } from './monotonic.js';
+import { tell } from './tell.js';
 import { requestToken, type TokenEndpoint, type TokenTarget } from './token-request.js';
+import { unlessLate } from './unless-late.js';
 
 /** How a `TokenManager` works. */
 export interface TokenManagerOptions {
@@ -87,7 +89,7 @@ export function tokenSource(options: TokenManagerOptions, dpop: DpopKey | undefi
           slot.failures += 1;
           slot.notBefore = monotonic() + pauseAfter(slot.failures, error);
           slot.lastFailure = error;
-          if (isAlive(slot.held)) report(options, error);
+          if (isAlive(slot.held)) tell(options.onRenewalFailure, error);
           throw error;
         },
       )
@@ -110,10 +112,12 @@ export function tokenSource(options: TokenManagerOptions, dpop: DpopKey | undefi
       if (now >= held.renewAt && now >= slot.notBefore) void renew(slot, target).catch(() => undefined);
       return held;
     }
-    return renewed(slot, target).catch((error: unknown) => {
+    const renewal = renewed(slot, target).catch((error: unknown) => {
       if (isAlive(held)) return held;
       throw error;
     });
+    // A server that hangs must not keep it until it is dead.
+    return isAlive(held) ? unlessLate(renewal, (held.endsAt - now) / 2, held) : renewal;
   };
 }
 
@@ -135,15 +139,6 @@ function slotOf(slots: ExpiringMap<Slot>, { scope, resource = [] }: TokenTarget)
 
 function isAlive(held: Held | undefined): held is Held {
   return held !== undefined && monotonic() < held.endsAt;
-}
-
-/** What the service does with the news must not become the failure of a caller. */
-function report({ onRenewalFailure }: TokenManagerOptions, error: TokenRequestError): void {
-  try {
-    onRenewalFailure?.(error);
-  } catch {
-    // Its own affair.
-  }
 }
 
 async function ask(endpoint: TokenEndpoint, options: TokenManagerOptions, target: TokenTarget): Promise<Held> {

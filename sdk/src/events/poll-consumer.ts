@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerAccess } from '../client/index.js';
+import { tell } from '../client/tell.js';
 import type { CloudEvent } from './cloud-event.js';
 import { type EventHandler, handle } from './handlers.js';
 import { type Inbox, MemoryInbox } from './inbox.js';
@@ -43,7 +44,7 @@ export async function pollEvents(options: PollOptions): Promise<void> {
       failures = 0;
     } catch (error) {
       if (signal.aborted) return;
-      onError?.(error);
+      tell(onError, error);
       failures += 1;
       const ms = Math.min(30_000, 250 * 2 ** failures) * (0.5 + Math.random() / 2);
       await sleep(ms, undefined, { signal }).catch(() => undefined);
@@ -72,7 +73,7 @@ async function workOn(item: Item, { handlers, onError }: PollOptions, inbox: Inb
     }
     return deliveryId;
   } catch (error) {
-    onError?.(error);
+    tell(onError, error);
     return undefined;
   }
 }
