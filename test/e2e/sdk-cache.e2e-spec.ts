@@ -5,6 +5,7 @@ import {
   invalidateQueriesOnChange,
   type Loaded,
   stateKey,
+  stateLoader,
 } from '../../sdk/src/cache/index.js';
 import type { CloudEvent } from '../../sdk/src/events/index.js';
 
@@ -112,6 +113,40 @@ describe('createSyncedCache', () => {
     expect(lenient.statistics().stale).toBe(1);
     lenient.clear();
     await expect(lenient.get(key)).rejects.toThrow('the source is away');
+  });
+
+  it.each([404, 410, 401, 403])('does not serve what the source denies with %i, even if it may', async (status) => {
+    const { load, asked, state } = source();
+    const denied = Object.assign(new Error('denied'), { status });
+    let outcome: Error | undefined;
+    const cache = createSyncedCache({
+      load: (...question) => (outcome === undefined ? load(...question) : Promise.reject(outcome)),
+      ttlSeconds: 0,
+      staleIfErrorSeconds: 60,
+    });
+    await cache.get(key);
+    outcome = denied;
+    await expect(cache.get(key)).rejects.toBe(denied);
+    outcome = new TypeError('fetch failed');
+    await expect(cache.get(key)).rejects.toBe(outcome);
+    expect([asked.length, state.value, cache.statistics().stale]).toEqual([1, 'one', 0]);
+  });
+
+  it.each([408, 429, 500, 503])('serves beyond the time what the source fails to answer with %i', async (status) => {
+    const failing = Object.assign(new Error('failing'), { status });
+    let isFailing = false;
+    const load = () => (isFailing ? Promise.reject(failing) : Promise.resolve({ value: 'one' }));
+    const cache = createSyncedCache({ load, ttlSeconds: 0, staleIfErrorSeconds: 60 });
+    await cache.get(key);
+    isFailing = true;
+    expect(await cache.get(key)).toBe('one');
+  });
+
+  it('is told by the loader of states what was answered', async () => {
+    const answer = (status: number) => stateLoader({ issuer: '', fetch: async () => new Response('', { status }) });
+    for (const status of [401, 403, 410, 503]) {
+      await expect(answer(status)(key, undefined)).rejects.toMatchObject({ status });
+    }
   });
 
   it('stays within its capacity, and shows its numbers', async () => {

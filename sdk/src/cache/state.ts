@@ -30,7 +30,8 @@ export function stateLoader<State>({ issuer, fetch }: ServerAccess): Loader<Stat
     );
     if (response.status === 304) return 'unchanged';
     if (response.status === 404 || response.status === 410) throw new StateNotFound(key, response.status);
-    if (!response.ok) throw new Error(`the state of ${key} was answered with ${response.status}`);
+    const { status } = response;
+    if (!response.ok) throw Object.assign(new Error(`the state of ${key} was answered with ${status}`), { status });
     const { state, version } = (await response.json()) as { state: State; version: number };
     return { value: state, version, etag: response.headers.get('etag') ?? undefined };
   };

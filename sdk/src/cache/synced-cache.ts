@@ -20,7 +20,7 @@ export interface SyncedCacheOptions<Value> {
   ttlSeconds?: number;
   /** Most values that are kept; 10000 unless given. */
   capacity?: number;
-  /** Seconds after its end that a value may serve while the source fails; 0 unless given. */
+  /** Seconds after its end that a value may serve while the source fails; 0 unless given. A `status` of 4xx in its error is no failure. */
   staleIfErrorSeconds?: number;
 }
 
@@ -36,7 +36,7 @@ export interface CacheStatistics {
 
 /**
  * A read-through cache: a value is loaded once however many wait for it, asked about again by its ETag when its time is over, and
- * dropped at once when an event says that it changed. An answer that was on its way when such an event came is not kept.
+ * dropped when an event says that it changed; an answer that was on its way then is not kept.
  */
 export interface SyncedCache<Value> {
   /** The value of `key`. @throws what the loader throws, when there is nothing to fall back on */
@@ -71,6 +71,7 @@ export function createSyncedCache<Value>(options: SyncedCacheOptions<Value>): Sy
       if (isCurrent()) kept.keep(key, fresh);
       return fresh.value;
     } catch (error) {
+      if (isAnswer(error) && kept.get(key) === old) kept.delete(key);
       const staleMs = (options.staleIfErrorSeconds ?? 0) * 1000;
       if (old === undefined || kept.get(key) !== old || monotonic() >= old.until + staleMs) throw error;
       counts.stale += 1;
@@ -106,6 +107,12 @@ export function createSyncedCache<Value>(options: SyncedCacheOptions<Value>): Sy
     prometheus: (name) => cacheMetrics({ [name]: cache }),
   };
   return cache;
+}
+
+/** Whether it is the word of the source, such as "gone" or "not for you", and no failure of it: what was kept is wrong then. */
+function isAnswer(error: unknown): boolean {
+  const { status } = Object(error) as { status?: unknown };
+  return typeof status === 'number' && status >= 400 && status < 500 && status !== 408 && status !== 429;
 }
 
 interface Entry<Value> extends Loaded<Value> {
