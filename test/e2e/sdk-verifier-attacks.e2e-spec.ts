@@ -189,6 +189,27 @@ it('uses keys no longer than it may while the server is away', async () => {
   await expect(verifier.verify(await tokenOf())).rejects.toMatchObject({ status: 503 });
 });
 
+it('takes tokens by the keys that it has while the server hangs, unless it was told of other ones', async () => {
+  let open = (): void => undefined;
+  gate = new Promise<void>((resolve) => (open = resolve));
+  let count = 0;
+  const hanging: typeof fetch = async (...question) => {
+    count += 1;
+    if (count > 1) return server(...question);
+    return Response.json({ keys: published }, { headers: { 'cache-control': 'max-age=0' } });
+  };
+  const verifier = verifierOf({ fetch: hanging });
+  for (let at = 0; at < 3; at += 1) await expect(verifier.verify(await tokenOf())).resolves.toBeDefined();
+  expect(count).toBe(2);
+  verifier.take({ type: 'oauth.key.revoked', data: { kid: 'other' } });
+  let isJudged = false;
+  const told = verifier.verify(await tokenOf()).finally(() => (isJudged = true));
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  expect(isJudged).toBe(false);
+  open();
+  await expect(told).resolves.toBeDefined();
+});
+
 it('does not keep keys that were on their way when a rotation was told', async () => {
   const verifier = verifierOf();
   let open = (): void => undefined;

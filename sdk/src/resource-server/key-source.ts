@@ -1,5 +1,6 @@
 import { type CryptoKey, importJWK, type JWK } from 'jose';
 import { monotonic } from '../client/monotonic.js';
+import { unlessLate } from '../client/unless-late.js';
 import { invalidToken, TokenError } from './errors.js';
 import { fetchJson } from './json-document.js';
 
@@ -34,6 +35,9 @@ const betweenMs = 30_000;
 /** After a fetch that failed: requests must not wait for a server that is away, one after the other. */
 const afterFailureMs = 1_000;
 
+/** Since the begin of a fetch: longer nobody waits for keys that are merely newer. */
+const patienceMs = 500;
+
 /**
  * The keys of one issuer: fetched once however many wait for them, again when they are old or a `kid` is unknown, and used on
  * for a bounded time while the server is away. `kid` is a name to look up, and the algorithm is the key's.
@@ -53,24 +57,36 @@ export interface KeySource {
 
 /** Makes one; nothing is fetched yet. @internal */
 export function keySource(options: KeySourceOptions): KeySource {
-  const { current, fetchOnce, expire } = keySets(options);
+  const { current, fetchOnce, begunAt, expire } = keySets(options);
   let failure: { readonly at: number; readonly cause: unknown } | undefined;
   /** That an unknown `kid` asked for; whoever comes meanwhile waits for it as well. */
   let refetch: { readonly at: number; readonly set?: Promise<KeySet> } = { at: -Infinity };
 
-  const refresh = async (old: KeySet | undefined): Promise<KeySet> => {
-    if (failure === undefined || monotonic() - failure.at >= afterFailureMs) {
-      try {
-        const set = await fetchOnce();
+  const fetched = (): Promise<KeySet | undefined> =>
+    fetchOnce().then(
+      (set) => {
         failure = undefined;
         return set;
-      } catch (cause) {
+      },
+      (cause: unknown) => {
         failure = { at: monotonic(), cause };
-      }
+        return undefined;
+      },
+    );
+  /** @param isEnough whether `old` will do if the server is slow */
+  const refresh = async (old: KeySet | undefined, isEnough = false): Promise<KeySet> => {
+    const isUsable = () => old !== undefined && monotonic() - old.fetchedAt < options.maxStaleMs;
+    if (failure === undefined || monotonic() - failure.at >= afterFailureMs) {
+      const fetching = fetched();
+      const set = await (isEnough && isUsable()
+        ? unlessLate(fetching, begunAt() + patienceMs - monotonic(), old)
+        : fetching);
+      if (set !== undefined) return set;
     }
-    if (old !== undefined && monotonic() - old.fetchedAt < options.maxStaleMs) return old;
-    const { cause } = failure;
-    throw new TokenError('unavailable', 'the keys of the authorization server cannot be fetched', { cause });
+    if (old !== undefined && isUsable()) return old;
+    throw new TokenError('unavailable', 'the keys of the authorization server cannot be fetched', {
+      cause: failure?.cause,
+    });
   };
   const refetched = (old: KeySet): Promise<KeySet> | undefined => {
     if (monotonic() - refetch.at >= betweenMs) {
@@ -86,7 +102,8 @@ export function keySource(options: KeySourceOptions): KeySource {
     find: async (kid, alg) => {
       const asked = monotonic();
       const old = current();
-      let set = old !== undefined && asked < old.freshUntil ? old : await refresh(old);
+      const isTold = old?.freshUntil === -Infinity;
+      let set = old !== undefined && asked < old.freshUntil ? old : await refresh(old, !isTold);
       if (!set.keys.has(kid) && set.fetchedAt < asked) set = (await refetched(set)) ?? set;
       const found = set.keys.get(kid);
       if (found?.alg !== alg) throw invalidToken('the token is signed with an unknown key');
@@ -100,16 +117,18 @@ export function keySource(options: KeySourceOptions): KeySource {
 function keySets({ issuer, jwksUri, algorithms, fetch }: KeySourceOptions) {
   let current: KeySet | undefined;
   let fetching: Promise<KeySet> | undefined;
+  let begun = 0;
   /** Raised by news: an answer that was on its way is old. */
   let generation = 0;
 
   const fetchSet = async (): Promise<KeySet> => {
-    const begun = monotonic();
+    begun = monotonic();
+    const fetchedAt = begun;
     const ofGeneration = generation;
     jwksUri ??= await discover(issuer, fetch);
     const { body, maxAgeMs } = await fetchJson(fetch, jwksUri);
     const keys = await publicKeysOf(body['keys'], algorithms);
-    const set = { keys, fetchedAt: begun, freshUntil: begun + Math.min(maxAgeMs ?? mostFreshMs, mostFreshMs) };
+    const set = { keys, fetchedAt, freshUntil: fetchedAt + Math.min(maxAgeMs ?? mostFreshMs, mostFreshMs) };
     if (ofGeneration === generation) current = set;
     return set;
   };
@@ -126,7 +145,7 @@ function keySets({ issuer, jwksUri, algorithms, fetch }: KeySourceOptions) {
     fetching = undefined;
     if (current !== undefined) current = { ...current, freshUntil: -Infinity };
   };
-  return { current: () => current, fetchOnce, expire };
+  return { current: () => current, fetchOnce, begunAt: () => begun, expire };
 }
 
 /** RFC 8414 §3: the document must name the issuer that it was asked for. */
