@@ -11,6 +11,7 @@ import { requireToken as fastifyRequireToken } from '../../sdk/src/fastify/index
 import { AllowAnonymous, Auth, RequireScope, SignetModule } from '../../sdk/src/nestjs/index.js';
 import {
   createTokenVerifier,
+  type TokenError,
   type TokenVerifier,
   type TokenVerifierOptions,
   type VerifiedToken,
@@ -49,12 +50,20 @@ describe('createTokenVerifier', () => {
   it.each([
     ['nothing', undefined, 401, 'Bearer'],
     ['garbage', 'Bearer garbage', 401, 'Bearer error="invalid_token"'],
-    ['another scheme', 'Basic YTpi', 401, 'Bearer error="invalid_token"'],
+    ['another scheme', 'Basic YTpi', 401, 'Bearer'],
+    ['a scheme alone', 'Bearer', 401, 'Bearer error="invalid_token"'],
+    ['garbage with a proof', 'DPoP garbage', 401, 'DPoP error="invalid_token"'],
+    ['garbage of two words', 'DPoP a b', 401, 'DPoP error="invalid_token"'],
   ])('refuses %s', async (_, authorization, status, challenge) => {
-    await expect(verifierOf().verify({ authorization })).rejects.toMatchObject({
-      status,
-      headers: { 'www-authenticate': expect.stringContaining(challenge) as string },
-    });
+    const algs = ', algs="ES256 RS256 PS256 EdDSA Ed25519"';
+    const refused: unknown = await verifierOf()
+      .verify({ authorization })
+      .catch((error: unknown) => error);
+    expect(refused).toMatchObject({ status });
+    const told = (refused as TokenError).headers['www-authenticate'] ?? '';
+    expect(told.replace(/, error_description="[^"]*"/, '')).toBe(
+      challenge + (challenge.startsWith('DPoP') ? algs : ''),
+    );
   });
 
   it('refuses a token that is meant for another API, or is of another issuer', async () => {

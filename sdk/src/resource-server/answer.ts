@@ -4,7 +4,7 @@ import type { PresentedToken } from './token-verifier.js';
 
 /** What a middleware needs to know beside the verifier. */
 export interface RequireTokenOptions {
-  /** The token must hold each of them. */
+  /** The token must hold each of them; a text may name several, space-delimited. */
   scope?: string | readonly string[];
   /**
    * As clients see it, such as `https://orders.example.com`: proofs of bound tokens name it. `http:` and the `Host` header unless

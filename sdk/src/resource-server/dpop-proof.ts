@@ -1,7 +1,7 @@
 import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } from 'jose';
 import { sha256 } from '../client/sha256.js';
 import { isCanonical } from './canonical.js';
-import { TokenError } from './errors.js';
+import { proofAlgorithms, TokenError } from './errors.js';
 import type { ExpiringMap } from '../client/expiring-map.js';
 
 /** The request that a proof must be of. */
@@ -33,7 +33,7 @@ export async function checkProof(
   if (!isCanonical(proof)) throw invalidProof('the proof is malformed');
   const { payload, protectedHeader } = await jwtVerify(proof, EmbeddedJWK, {
     typ: 'dpop+jwt',
-    algorithms: ['ES256', 'RS256', 'PS256', 'EdDSA'],
+    algorithms: proofAlgorithms,
     requiredClaims: ['jti', 'htm', 'htu', 'iat', 'ath'],
   }).catch((error: unknown) => {
     throw invalidProof('the proof is not valid', error);
@@ -59,5 +59,5 @@ function sameTarget(htu: unknown, url: string): boolean {
 }
 
 function invalidProof(message: string, cause?: unknown): TokenError {
-  return new TokenError('invalid_dpop_proof', message, { scheme: 'DPoP', cause });
+  return new TokenError('invalid_dpop_proof', message, { cause });
 }

@@ -10,21 +10,24 @@ const statuses = {
   unavailable: 503,
 } as const satisfies Record<TokenFault, number>;
 
+/** Of a proof (RFC 9449), as the server takes them. @internal */
+export const proofAlgorithms = ['ES256', 'RS256', 'PS256', 'EdDSA', 'Ed25519'];
+
 /** A request that must not be served. {@link status} and {@link headers} are the answer. */
 export class TokenError extends Error {
   override readonly name = 'TokenError';
   readonly #scope: string | undefined;
-  readonly #scheme: 'Bearer' | 'DPoP';
+  /** As the token was shown. @internal */
+  scheme: 'Bearer' | 'DPoP' = 'Bearer';
 
   /** @internal */
   constructor(
     readonly code: TokenFault,
     message: string,
-    details: { readonly scope?: string; readonly scheme?: 'Bearer' | 'DPoP'; readonly cause?: unknown } = {},
+    details: { readonly scope?: string; readonly cause?: unknown } = {},
   ) {
     super(message, { cause: details.cause });
     this.#scope = details.scope;
-    this.#scheme = details.scheme ?? 'Bearer';
   }
 
   /** 401, 403 or 503. */
@@ -40,9 +43,9 @@ export class TokenError extends Error {
       `error="${this.code}"`,
       `error_description="${this.message}"`,
       ...(this.#scope === undefined ? [] : [`scope="${this.#scope}"`]),
-      ...(this.#scheme === 'DPoP' ? ['algs="ES256 RS256 PS256 EdDSA"'] : []),
+      ...(this.scheme === 'DPoP' ? [`algs="${proofAlgorithms.join(' ')}"`] : []),
     ];
-    return { 'www-authenticate': `${this.#scheme} ${parameters.join(', ')}` };
+    return { 'www-authenticate': `${this.scheme} ${parameters.join(', ')}` };
   }
 }
 

@@ -54,7 +54,7 @@ export interface TokenVerifier {
   /**
    * Verifies the token of a request.
    *
-   * @param scope what it must hold, each of them
+   * @param scope what it must hold; a text may name several, space-delimited
    * @throws TokenError whose `status` and `headers` are the answer
    */
   verify(presented: PresentedToken, scope?: string | readonly string[]): Promise<VerifiedToken>;
@@ -87,15 +87,22 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
   return {
     verify: async (presented, scope = []) => {
       const { scheme, token } = readAuthorization(presented.authorization);
-      const verified = await verifiedOf(token);
-      await checkSender(scheme, token, verified, presented, usedProofs);
-      if (live !== undefined) await live.require(token, verified);
-      else if (revoked.verdict(verified) !== 'unknown') throw invalidToken('the token was revoked');
-      const missing = missingScopes(verified.scope, [scope].flat());
-      if (missing.length > 0) {
-        throw new TokenError('insufficient_scope', 'the token lacks a scope', { scope: missing.join(' '), scheme });
+      try {
+        if (token === '') throw invalidToken('the Authorization header holds no token');
+        const verified = await verifiedOf(token);
+        await checkSender(scheme, token, verified, presented, usedProofs);
+        if (live !== undefined) await live.require(token, verified);
+        else if (revoked.verdict(verified) !== 'unknown') throw invalidToken('the token was revoked');
+        const asked = [scope].flat().flatMap((one) => one.split(' '));
+        const missing = missingScopes(verified.scope, asked);
+        if (missing.length > 0) {
+          throw new TokenError('insufficient_scope', 'the token lacks a scope', { scope: missing.join(' ') });
+        }
+        return verified;
+      } catch (error) {
+        if (error instanceof TokenError) error.scheme = scheme;
+        throw error;
       }
-      return verified;
     },
     take: (event) => {
       if (event.source !== undefined && event.source !== issuer) return;
@@ -165,10 +172,12 @@ async function checkSender(
     throw invalidToken('the token is bound to another certificate');
 }
 
-/** RFC 6750 §2.1, RFC 9449 §7.1. */
-function readAuthorization(authorization: string | undefined): { scheme: 'Bearer' | 'DPoP'; token: string } {
-  const [, name = '', token = ''] = /^(bearer|dpop) +([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization ?? '') ?? [];
-  if (token !== '') return { scheme: name.toLowerCase() === 'dpop' ? 'DPoP' : 'Bearer', token };
-  if (authorization === undefined) throw new TokenError('missing_token', 'a token is needed');
-  throw invalidToken('the Authorization header holds no token');
+/** RFC 6750 §2.1, RFC 9449 §7.1. The token is empty where none can be read; another scheme is no token. */
+function readAuthorization(authorization = ''): { scheme: 'Bearer' | 'DPoP'; token: string } {
+  const [, name, rest = ''] = /^(bearer|dpop)(?: +(.*))?$/i.exec(authorization) ?? [];
+  if (name === undefined) throw new TokenError('missing_token', 'a token is needed');
+  return {
+    scheme: name.toLowerCase() === 'dpop' ? 'DPoP' : 'Bearer',
+    token: /^[A-Za-z0-9._~+/-]+=*$/.test(rest) ? rest : '',
+  };
 }
