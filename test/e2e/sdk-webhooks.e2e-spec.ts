@@ -206,6 +206,26 @@ describe('a handler for HTTP', () => {
     await new Promise((resolve) => listening.close(resolve));
   });
 
+  it('leaves alone what was answered before it, and survives who listens to its errors', async () => {
+    const handlers = { '*': () => Promise.reject(new Error('not now')) };
+    const handler = nodeWebhookHandler(createWebhookReceiver({ secrets: [secret], handlers }), () => {
+      throw new Error('the listener fails');
+    });
+    const outcomes: Promise<void>[] = [];
+    const listening = createServer((incoming, response) => {
+      if (incoming.url === '/late') response.writeHead(503).end();
+      outcomes.push(handler(incoming, response));
+    }).listen(0, '127.0.0.1');
+    await once(listening, 'listening');
+    const url = `http://127.0.0.1:${(listening.address() as AddressInfo).port}`;
+    const post = async (path: string) =>
+      (await fetch(url + path, { method: 'POST', headers: delivery(), body })).status;
+    expect([await post('/'), await post('/late')]).toEqual([500, 503]);
+    await Promise.all(outcomes);
+    listening.closeAllConnections();
+    await new Promise((resolve) => listening.close(resolve));
+  });
+
   it('says that a body parser was there before it', async () => {
     const errors: unknown[] = [];
     const handler = nodeWebhookHandler(createWebhookReceiver({ secrets: [secret] }), (error) => errors.push(error));

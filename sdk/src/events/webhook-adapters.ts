@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { tell } from '../client/tell.js';
 import { WebhookError } from './signature.js';
 import type { DeliveryHeaders, WebhookReceiver } from './webhook-receiver.js';
 
@@ -28,7 +29,7 @@ async function outcomeOf(
     return { status: 204, body: '' };
   } catch (error) {
     if (error instanceof WebhookError) return { status: error.status, body: error.message };
-    onError?.(error);
+    tell(onError, error);
     return { status: 500, body: 'the event was not worked on' };
   }
 }
@@ -40,9 +41,13 @@ async function outcomeOf(
  */
 export function nodeWebhookHandler(receiver: WebhookReceiver, onError?: (error: unknown) => void) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    if (request.readableEnded) onError?.(new TypeError('a body parser has read the delivery: its signature is lost'));
+    if (request.readableEnded) {
+      tell(onError, new TypeError('a body parser has read the delivery: its signature is lost'));
+    }
     const bytes = request.iterator({ destroyOnReturn: false });
     const { status, body } = await outcomeOf(receiver, request.headers, bytes, onError);
+    // Such as a time limit has answered.
+    if (response.headersSent) return;
     const headers = { 'content-type': 'text/plain', ...(status === 413 ? { connection: 'close' } : {}) };
     response.writeHead(status, headers).end(body);
   };

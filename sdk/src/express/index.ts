@@ -23,6 +23,8 @@ export function requireToken(verifier: TokenVerifier, { scope = [], origin }: Re
         next(error);
         return;
       }
+      // Such as a time limit has answered.
+      if (response.headersSent) return;
       const { status, headers, body } = answerTo(error);
       response.writeHead(status, headers).end(body);
     });

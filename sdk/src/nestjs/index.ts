@@ -15,8 +15,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { presentedBy } from '../resource-server/answer.js';
 import { TokenError, type TokenVerifier, type VerifiedToken } from '../resource-server/index.js';
 
-const scopeMetadata = 'signet:required-scope';
-const publicMetadata = 'signet:public-route';
+/** Of both decorators, so that the nearest one wins: scopes, or `null` for none of anybody. */
+const metadata = 'signet:required-scope';
 const verifierToken = Symbol('TokenVerifier');
 const originToken = Symbol('origin');
 
@@ -33,11 +33,11 @@ interface Response {
   setHeader?(name: string, value: string): unknown;
 }
 
-/** The handler, or every handler of the class, needs a token with each of these scopes. */
-export const RequireScope = (...scopes: string[]) => SetMetadata(scopeMetadata, scopes);
+/** The handler, or every handler of the class, needs a token with each of these scopes. What the handler says goes before its class. */
+export const RequireScope = (...scopes: string[]) => SetMetadata(metadata, scopes);
 
-/** The handler needs no token. */
-export const AllowAnonymous = () => SetMetadata(publicMetadata, true);
+/** The handler, or every handler of the class that names no scope of its own, needs no token. */
+export const AllowAnonymous = () => SetMetadata(metadata, null);
 
 /** What is known of the bearer: a {@link VerifiedToken}. */
 export const Auth = createParamDecorator(
@@ -60,8 +60,8 @@ export class SignetGuard implements CanActivate {
   /** @throws HttpException 401, 403 or 503, its challenge set on the response */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const targets = [context.getHandler(), context.getClass()];
-    if (this.#reflector.getAllAndOverride<boolean | undefined>(publicMetadata, targets) === true) return true;
-    const scope = this.#reflector.getAllAndOverride<string[] | undefined>(scopeMetadata, targets) ?? [];
+    const scope = this.#reflector.getAllAndOverride<string[] | null | undefined>(metadata, targets);
+    if (scope === null) return true;
     const request = context.switchToHttp().getRequest<Request>();
     const presented = presentedBy(request, request.originalUrl ?? request.url, this.#origin);
     try {

@@ -5,22 +5,23 @@ import { TokenError, type TokenVerifier, type VerifiedToken } from '../resource-
 /**
  * Verifies the token of a request.
  *
- * ```ts
- * const { clientId } = await authorize(verifier, request, 'read:orders'); // throws what refusal() answers
- * ```
- *
- * @throws TokenError
+ * @param origin as clients see it, unless it is that of `request.url`: proofs of bound tokens name it
+ * @throws TokenError that {@link refusal} answers
  */
 export function authorize(
   verifier: TokenVerifier,
   request: Request,
   scope: string | readonly string[] = [],
+  origin?: string,
 ): Promise<VerifiedToken> {
   return verifier.verify(
     {
       authorization: request.headers.get('authorization') ?? undefined,
       dpop: request.headers.get('dpop') ?? undefined,
-      request: { method: request.method, url: request.url },
+      request: {
+        method: request.method,
+        url: origin === undefined ? request.url : origin + new URL(request.url).pathname,
+      },
     },
     scope,
   );
