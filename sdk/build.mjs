@@ -46,15 +46,18 @@ const formatted = {
 
 /** No blank lines, and comments without their frame: a line for each paragraph and each tag. One with code in it stays as it is. */
 function compact(code) {
-  return code.replace(/\n+/g, '\n').replace(/\/\*\*\n.*?\*\//gs, (comment) => {
-    if (comment.includes('```')) return comment;
-    const [, ...lines] = comment.slice(0, -'*/'.length).split(/\s*\n\s*\*? ?/);
-    const text = lines
-      .join('\n')
-      .trim()
-      .replace(/\n+(?=@)/g, '\n');
-    return `/** ${text.replace(/(?<!\n)\n(?![\n@])/g, ' ')} */`;
-  });
+  return code
+    .replace(/\n+/g, '\n')
+    .replace(/\{@link ([\w.]+)\}/g, '`$1`')
+    .replace(/\/\*\*\n.*?\*\//gs, (comment) => {
+      if (comment.includes('```')) return comment;
+      const [, ...lines] = comment.slice(0, -'*/'.length).split(/\s*\n\s*\*? ?/);
+      const text = lines
+        .join('\n')
+        .trim()
+        .replace(/\n+(?=@)/g, '\n');
+      return `/** ${text.replace(/(?<!\n)\n(?![\n@])/g, ' ')} */`;
+    });
 }
 
 /** `export` before what is exported, instead of its name in a list at the end. */
@@ -75,6 +78,13 @@ function inlined(code) {
   return needsList ? `${short}\nexport { ${elsewhere.join(', ')} };\n` : short;
 }
 
+/** One import of each file: those that are added last come line by line. */
+function merged(code) {
+  const spaced = /^import \{ (.*) \} from (.*);$/gm;
+  const twice = /^import \{(.*)\} from (.*)\nimport \{(.*)\} from \2$/gm;
+  return code.replace(spaced, 'import {$1} from $2').replace(twice, 'import {$1, $3} from $2');
+}
+
 /** The files made of what was compiled, by their path. */
 async function bundled(compiled, extension, ...plugins) {
   const bundle = await rollup({
@@ -90,7 +100,7 @@ async function bundled(compiled, extension, ...plugins) {
     hoistTransitiveImports: false,
   });
   await bundle.close();
-  return output.map(({ fileName, code }) => [join(dist, fileName), code]);
+  return output.map(({ fileName, code }) => [join(dist, fileName), merged(code)]);
 }
 
 const compiled = mkdtempSync(join(tmpdir(), 'signet-sdk-'));

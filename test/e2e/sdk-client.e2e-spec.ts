@@ -31,7 +31,7 @@ function asJwk({ publicKey, privateKey }: { publicKey: KeyObject; privateKey: Ke
 
 /** The private half as the text of a file. */
 function asPem({ publicKey, privateKey }: { publicKey: KeyObject; privateKey: KeyObject }): Pair {
-  return { publicKey, privateKey: privateKey.export({ format: 'pem', type: 'pkcs8' }) };
+  return { publicKey, privateKey: String(privateKey.export({ format: 'pem', type: 'pkcs8' })) };
 }
 
 /** A `fetch` that counts the requests for tokens, and fails while `away`. */

@@ -57,37 +57,12 @@ export interface KeySource {
 
 /** Makes one; nothing is fetched yet. @internal */
 export function keySource(options: KeySourceOptions): KeySource {
-  const { current, fetchOnce, begunAt, expire } = keySets(options);
-  let failure: { readonly at: number; readonly cause: unknown } | undefined;
+  const sets = keySets(options);
+  const { current, expire } = sets;
+  const refresh = refresher(options, sets);
   /** That an unknown `kid` asked for; whoever comes meanwhile waits for it as well. */
   let refetch: { readonly at: number; readonly set?: Promise<KeySet> } = { at: -Infinity };
 
-  const fetched = (): Promise<KeySet | undefined> =>
-    fetchOnce().then(
-      (set) => {
-        failure = undefined;
-        return set;
-      },
-      (cause: unknown) => {
-        failure = { at: monotonic(), cause };
-        return undefined;
-      },
-    );
-  /** @param isEnough whether `old` will do if the server is slow */
-  const refresh = async (old: KeySet | undefined, isEnough = false): Promise<KeySet> => {
-    const isUsable = () => old !== undefined && monotonic() - old.fetchedAt < options.maxStaleMs;
-    if (failure === undefined || monotonic() - failure.at >= afterFailureMs) {
-      const fetching = fetched();
-      const set = await (isEnough && isUsable()
-        ? unlessLate(fetching, begunAt() + patienceMs - monotonic(), old)
-        : fetching);
-      if (set !== undefined) return set;
-    }
-    if (old !== undefined && isUsable()) return old;
-    throw new TokenError('unavailable', 'the keys of the authorization server cannot be fetched', {
-      cause: failure?.cause,
-    });
-  };
   const refetched = (old: KeySet): Promise<KeySet> | undefined => {
     if (monotonic() - refetch.at >= betweenMs) {
       const at = monotonic();
@@ -110,6 +85,37 @@ export function keySource(options: KeySourceOptions): KeySource {
       return found.key;
     },
     expire,
+  };
+}
+
+/** Fetches: those who wait share it, and after a failure there is a pause. With `isEnough`, `old` will do if the server is slow. */
+function refresher({ maxStaleMs }: KeySourceOptions, { fetchOnce, begunAt }: ReturnType<typeof keySets>) {
+  let failure: { readonly at: number; readonly cause: unknown } | undefined;
+
+  const fetched = (): Promise<KeySet | undefined> =>
+    fetchOnce().then(
+      (set) => {
+        failure = undefined;
+        return set;
+      },
+      (cause: unknown) => {
+        failure = { at: monotonic(), cause };
+        return undefined;
+      },
+    );
+  return async (old: KeySet | undefined, isEnough = false): Promise<KeySet> => {
+    const isUsable = () => old !== undefined && monotonic() - old.fetchedAt < maxStaleMs;
+    if (failure === undefined || monotonic() - failure.at >= afterFailureMs) {
+      const fetching = fetched();
+      const set = await (isEnough && isUsable()
+        ? unlessLate(fetching, begunAt() + patienceMs - monotonic(), old)
+        : fetching);
+      if (set !== undefined) return set;
+    }
+    if (old !== undefined && isUsable()) return old;
+    throw new TokenError('unavailable', 'the keys of the authorization server cannot be fetched', {
+      cause: failure?.cause,
+    });
   };
 }
 

@@ -1,7 +1,7 @@
 import { type ExpiringMap, expiringMap } from '../client/expiring-map.js';
 import type { VerifiedToken } from './access-token.js';
 
-/** An event of the server, as its receivers get it: the members that matter here. */
+/** An event of the server: the members that matter here. */
 export interface SecurityEvent {
   type: string;
   /** Believed when it is the issuer, or absent. */
