@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -55,7 +55,10 @@ beforeAll(() => {
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 function install(...packages: readonly string[]): void {
-  for (const name of packages) symlinkSync(join(project, 'node_modules', name), join(home, 'node_modules', name));
+  for (const name of packages) {
+    const link = join(home, 'node_modules', name);
+    if (!existsSync(link)) symlinkSync(join(project, 'node_modules', name), link);
+  }
 }
 
 function run(file: string, text: string): string {
@@ -95,6 +98,27 @@ describe('the package @signet/sdk', () => {
     expect([run('esm.mjs', esm + use), run('cjs.cjs', cjs + use)]).toEqual([all, all]);
     const files = { 'strict.mts': esm + use, 'strict.cts': esm + use };
     expect([compile(files), compile(files, '--module', 'node20')]).toEqual(['', '']);
+  });
+
+  it('is found by a compiler that looks up folders alone', () => {
+    const options = ['--module', 'commonjs', '--moduleResolution', 'node10', '--ignoreDeprecations', '6.0'];
+    const text = `import { createTokenVerifier } from '@signet/sdk/resource-server'; export const made: object = createTokenVerifier;`;
+    expect(compile({ 'folders.ts': text }, ...options, '--skipLibCheck')).toBe('');
+  });
+
+  it('has examples for Express and Fastify that compile in strict mode', () => {
+    install('fastify');
+    const blocksOf = (...path: string[]) =>
+      [...readFileSync(join(project, ...path), 'utf8').matchAll(/^```ts\n(import .*?)^```$/gms)].map(
+        ([, code]) => code,
+      );
+    const readme = blocksOf('sdk', 'README.md').map(
+      (code) => `import express from 'express';\nconst app = express();\n${code}`,
+    );
+    const guide = blocksOf('docs', 'guides', 'protect-an-api.md');
+    expect([readme.length, guide.length]).toEqual([1, 2]);
+    const files = Object.fromEntries([...readme, ...guide].map((code = '', at) => [`example-${at}.mts`, code]));
+    expect(compile(files, '--skipLibCheck')).toBe('');
   });
 
   it('has an example of everything that it exports, and all of them compile', () => {
