@@ -65,7 +65,7 @@ describe('U-01, M-05: a refused change', () => {
     expect(entries).toMatchObject([{ success: false, target_id: name, error: 'conflict' }]);
   });
 
-  it.each<[number, string, RequestInit]>([
+  it.each<[number, string, { readonly body: string; readonly headers: Record<string, string> }]>([
     [413, 'client.created', { body: 'x'.repeat(1_048_577), headers: { 'content-type': 'application/json' } }],
     [
       415,
