@@ -17,7 +17,7 @@ import { targetPolicy, TargetPolicy } from './target.js';
       useFactory: (server: ServerConfig, database: DatabaseConfig, queue: QueueConfig, events: EventConfig) =>
         targetPolicy(events.targetNetworks, ownEndpoints(server, database, queue)),
     },
-    { provide: Resolver, useClass: SystemResolver },
+    { provide: Resolver, useFactory: () => new SystemResolver() },
     { provide: Connections, useFactory: () => new Connections() },
     TargetGuard,
     Egress,
