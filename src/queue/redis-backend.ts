@@ -5,11 +5,15 @@ import { evictionFault, hideEvictionPolicy } from './eviction-policy.js';
 import type { QueueBackendKind } from './queue-backend.js';
 import { QueueUnavailable } from './queue-unavailable.js';
 
+/**
+ * A connection that answers nothing for the `socketTimeout` is given up and made anew: where a network drops what it carried
+ * without a word, the old socket stays silent for good, long after a new one would work.
+ */
 const roles = {
   /** A request waits for a producer: better an error at once than an answer after the outage. */
-  producer: { maxRetriesPerRequest: 1, enableOfflineQueue: false, commandTimeout: 3_000 },
-  /** A worker waits for whatever it takes; BullMQ requires `null`. */
-  worker: { maxRetriesPerRequest: null },
+  producer: { maxRetriesPerRequest: 1, enableOfflineQueue: false, commandTimeout: 3_000, socketTimeout: 5_000 },
+  /** A worker waits for whatever it takes; BullMQ requires `null`. It lets Redis be silent for ten seconds when there is no job. */
+  worker: { maxRetriesPerRequest: null, socketTimeout: 15_000 },
 } as const satisfies Record<string, RedisOptions>;
 
 /** The queues in Redis, 6.2 or later, `maxmemory-policy noeviction`. Two connections for all, and one more per worker. */
@@ -42,6 +46,11 @@ export class RedisBackend extends BullMqBackend<RedisQueueBackend, ConnectionOpt
   /** BullMQ changes a schedule by one script, which Redis runs as a whole. */
   protected alone(work: () => Promise<void>): Promise<void> {
     return work();
+  }
+
+  /** Redis keeps the time of the locks itself. */
+  protected watchLocks(): () => void {
+    return () => undefined;
   }
 
   protected async disconnect(): Promise<void> {
