@@ -36,6 +36,7 @@ export abstract class BullMqBackend<Store extends IQueueBackend, Connection> ext
   private readonly queues: BullMqQueue[] = [];
   private readonly workers: BullMqWorker[] = [];
   private readonly releases: (() => Promise<void>)[] = [];
+  private readonly stops: (() => void)[] = [];
   private closed: Promise<void> | undefined;
 
   constructor(
@@ -60,14 +61,15 @@ export abstract class BullMqBackend<Store extends IQueueBackend, Connection> ext
 
   async openWorker(name: string, processor: JobProcessor, options: WorkerOptions = {}): Promise<JobWorker> {
     const { concurrency = 1, lockSeconds = 30, connections = 3, onDone } = options;
+    const lockMs = lockSeconds * 1_000;
     const worker = new BullMqWorker(name, processor, this.faults);
     const { connection, release } = await this.connect('worker', Math.min(concurrency, connections));
     const opened = new this.bullMq.Worker<JobIds, void>(name, worker.process, {
       connection,
       prefix: this.prefix,
       concurrency,
-      lockDuration: lockSeconds * 1_000,
-      stalledInterval: (lockSeconds * 1_000) / 2,
+      lockDuration: lockMs,
+      stalledInterval: lockMs / 2,
       // A deploy may kill several processes in a row; that is no fault of the job.
       maxStalledCount: 5,
       runRetryDelay: 1_000,
@@ -85,6 +87,7 @@ export abstract class BullMqBackend<Store extends IQueueBackend, Connection> ext
       throw error;
     }
     this.workers.push(worker);
+    this.stops.push(this.watchLocks(name, lockMs));
     if (release !== undefined) this.releases.push(release);
     return worker;
   }
@@ -105,6 +108,14 @@ export abstract class BullMqBackend<Store extends IQueueBackend, Connection> ext
   /** Runs `work` while no other process does the like, where the store itself does not see to that. */
   protected abstract alone(work: () => Promise<void>): Promise<void>;
 
+  /**
+   * Ends the locks of a queue that last longer than a worker can have meant, where the store does not keep the time itself.
+   *
+   * @param lockMs how long a lock is meant to last, milliseconds
+   * @returns ends the watch
+   */
+  protected abstract watchLocks(queue: string, lockMs: number): () => void;
+
   /** Closes the shared connections. */
   protected abstract disconnect(): Promise<void>;
 
@@ -120,6 +131,7 @@ export abstract class BullMqBackend<Store extends IQueueBackend, Connection> ext
   }
 
   private async closeAll(deadlineMs: number): Promise<void> {
+    for (const stop of this.stops) stop();
     await Promise.all(this.workers.map((worker) => worker.close(deadlineMs)));
     const rest = this.queues.map((queue) => queue.close()).concat(this.releases.map((release) => release()));
     await endsWithin(500, Promise.allSettled(rest));

@@ -6,6 +6,7 @@ import {
   withBackend,
 } from 'bullmq';
 import { BullMqBackend, type Connected } from './bullmq-backend.js';
+import { endFutureLocks } from './future-locks.js';
 import { PostgresPool, queueSchema } from './postgres-pool.js';
 import type { QueueBackendKind } from './queue-backend.js';
 import { QueueUnavailable } from './queue-unavailable.js';
@@ -64,6 +65,10 @@ export class PostgresBackend extends BullMqBackend<PostgresQueueBackend, Postgre
     const done = this.turn.then(() => this.locked(work));
     this.turn = done.catch(() => undefined);
     return done;
+  }
+
+  protected watchLocks(queue: string, lockMs: number): () => void {
+    return endFutureLocks(this.producers, queue, lockMs);
   }
 
   protected disconnect(): Promise<void> {
