@@ -205,6 +205,28 @@ describe('parked deliveries of a subject', () => {
     expect(deliveries.map(({ event }) => event.sourceId)).toEqual(['earlier']);
   });
 
+  it('let one that is replayed wait for a later one that is on its way', async () => {
+    const subscription = await due(2, { ordering: 'subject' }, 'replayed');
+    await rows.query(
+      `UPDATE deliveries SET status = 'dead' WHERE id =
+         (SELECT id FROM deliveries WHERE subscription_id = $1 ORDER BY seq LIMIT 1)`,
+      [subscription.id],
+    );
+    const { deliveries: later } = await leases.take(subscription, 'bulk', 10, true);
+    expect(later).toHaveLength(1);
+    await rows.query(
+      `UPDATE deliveries SET status = 'pending', due_at = now() WHERE subscription_id = $1 AND status = 'dead'`,
+      [subscription.id],
+    );
+    expect((await leases.take(subscription, 'bulk', 10, true)).deliveries).toEqual([]);
+    expect(await parked(subscription.id)).toBe(0);
+
+    await recorder.record(subscription, [{ delivery: later[0]!, result: ended(failure) }]);
+    await rows.query('UPDATE deliveries SET due_at = now() WHERE subscription_id = $1', [subscription.id]);
+    const { deliveries: replayed } = await leases.take(subscription, 'bulk', 10, true);
+    expect(replayed.map(({ event }) => JSON.parse(event.envelope ?? '') as unknown)).toMatchObject([{ data: 0 }]);
+  });
+
   it('are found again when nobody has called them', async () => {
     const subscription = await due(2, { ordering: 'subject' }, 'two');
     await rows.query(`UPDATE deliveries SET due_at = 'infinity' WHERE subscription_id = $1`, [subscription.id]);

@@ -51,7 +51,8 @@ export const lockStatement = `
 /**
  * $1 to $7 as {@link leaseStatement}, $8 whether order counts, $9 most rows to look at, $10 whether it is for a probe. Of each
  * ordering key only the first open delivery goes, and only when no event that is still to be routed may come before it; the others
- * are parked until the one before them is finished. A probe waits for nobody's schedule: whatever nobody holds will do, the first
+ * are parked until the one before them is finished. One that was replayed while a later one of its key is on its way waits for
+ * that: parked, it would never be called if the later one fails, which is parked behind it then. A probe waits for nobody's schedule: whatever nobody holds will do, the first
  * that is due before the others. The first column is how many rows were looked at.
  */
 export const carefulLeaseStatement = `
@@ -72,6 +73,10 @@ export const carefulLeaseStatement = `
           SELECT FROM deliveries o
           WHERE o.subscription_id = $1::uuid AND o.ordering_key = due.ordering_key AND o.${open}
             AND o.seq <= due.seq AND (o.seq, o.id) < (due.seq, due.id)) THEN 'park'
+        WHEN EXISTS (
+          SELECT FROM deliveries o
+          WHERE o.subscription_id = $1::uuid AND o.ordering_key = due.ordering_key AND o.${open} AND o.id <> due.id
+            AND o.lease_token IS NOT NULL AND o.due_at > statement_timestamp()) THEN 'later'
         WHEN EXISTS (
           SELECT FROM events u
           WHERE u.routed_at IS NULL AND u.source = e.source AND u.subject = e.subject AND u.seq < due.seq) THEN 'later'
