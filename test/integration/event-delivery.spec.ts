@@ -169,6 +169,38 @@ describe('what is recorded', () => {
   });
 });
 
+describe('an endpoint that asks for time', () => {
+  /** Milliseconds until the next probe, from the moment at which the failures are recorded. */
+  const probeAfter = async (retryAfter: number | undefined, probes: number): Promise<number> => {
+    const subscription = await due(10);
+    const { deliveries } = await leases.take(subscription, 'bulk', 10, false);
+    await recorder.record(
+      subscription,
+      deliveries.map((delivery) => ({ delivery, result: ended({ ...failure, statusCode: 429, retryAfter }) })),
+    );
+    for (let probe = 0; probe < probes; probe += 1) {
+      await rows.query('UPDATE subscription_health SET probe_at = now() WHERE subscription_id = $1', [subscription.id]);
+      const { deliveries: taken } = await leases.take(subscription, 'bulk', 10, true);
+      await recorder.record(subscription, [{ delivery: taken[0]!, result: ended({ ...failure, retryAfter }) }]);
+    }
+    const [row] = await rows.query<{ seconds: number }>(
+      `SELECT round(extract(epoch FROM h.probe_at - (SELECT max(updated_at) FROM deliveries WHERE subscription_id = $1)))::float8
+         AS seconds FROM subscription_health h WHERE subscription_id = $1`,
+      [subscription.id],
+    );
+    return row?.seconds ?? NaN;
+  };
+
+  it.each([
+    ['gets it before the first probe', 20, 0, 20],
+    ['gets it between probes', 20, 1, 20],
+    ['gets half a minute at most', 3_600, 0, 30],
+    ['for less than the interval does not shorten it', 1, 2, 4],
+  ])('%s', async (_, retryAfter, probes, seconds) => {
+    expect(await probeAfter(retryAfter, probes)).toBe(seconds);
+  });
+});
+
 describe('parked deliveries of a subject', () => {
   const parked = async (id: string) =>
     (await rows.query(`SELECT 1 FROM deliveries WHERE subscription_id = $1 AND due_at = 'infinity'`, [id])).length;

@@ -150,5 +150,6 @@ function columnsOf(subscriptionId: string, recorded: readonly Recorded[]): unkno
     recorded.map(({ delivery }) => delivery.attemptCount + 1),
     recorded.map(({ result }) => Math.round(result.durationMs)),
     recorded.map(({ result }) => Math.round(now - result.beganAt)),
+    recorded.map(({ result }) => result.retryAfter ?? null),
   ];
 }

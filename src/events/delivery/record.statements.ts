@@ -11,6 +11,10 @@ const opens = `${failures} >= ${opensAfter}`;
 const staysOpen = `(h.breaker = 'open' AND t.succeeded = 0)`;
 const doubled = `least(${longestProbeDelay}, coalesce(h.probe_delay_seconds, 1) * 2)`;
 
+/** The endpoint has asked for longer than the next interval: it gets that, as far as probes may wait at all. */
+const probeAfter = (seconds: string): string =>
+  `statement_timestamp() + greatest(${seconds}, t.asked) * interval '1 second'`;
+
 /** $1 subscription: whoever records for it comes one after the other. */
 export const lockHealthStatement = `SELECT FROM subscription_health WHERE subscription_id = $1::uuid FOR UPDATE`;
 
@@ -18,7 +22,8 @@ export const lockHealthStatement = `SELECT FROM subscription_health WHERE subscr
  * Records what came of attempts, and nothing of those whose lease is no longer theirs. $1 subscription; then one array per column,
  * an element per attempt in the order in which they ended: $2 delivery, $3 lease token, $4 id of the attempt, $5 id of a dead
  * letter, $6 succeeded, $7 probe, $8 new status or null, $9 ms to the next attempt or null, $10 counted, $11 spared, $12 status
- * code, $13 error, $14 excerpt, $15 its number, $16 its duration in ms, $17 ms since it began.
+ * code, $13 error, $14 excerpt, $15 its number, $16 its duration in ms, $17 ms since it began, $18 seconds that the receiver asked
+ * for or null.
  *
  * The health is locked before any delivery, as everywhere. A success closes the breaker, or keeps it closed; the failures after
  * it add up. Answers with the deliveries that were recorded, and with whether a breaker has closed that held others.
@@ -28,9 +33,10 @@ export const recordStatement = `
     SELECT subscription_id FROM subscription_health WHERE subscription_id = $1::uuid FOR UPDATE
   ), result AS MATERIALIZED (
     SELECT r.* FROM health, unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::boolean[], $7::boolean[], $8::text[],
-      $9::int4[], $10::boolean[], $11::boolean[], $12::int4[], $13::text[], $14::text[], $15::int4[], $16::int4[], $17::int4[])
+      $9::int4[], $10::boolean[], $11::boolean[], $12::int4[], $13::text[], $14::text[], $15::int4[], $16::int4[], $17::int4[],
+      $18::float8[])
       WITH ORDINALITY AS r (id, lease_token, attempt_id, letter_id, succeeded, probe, status, delay, counted, spared, status_code,
-        error, excerpt, attempt, duration, since, place)
+        error, excerpt, attempt, duration, since, retry_after, place)
   ), done AS (
     UPDATE deliveries d
     SET status = coalesce(r.status, d.status),
@@ -48,7 +54,8 @@ export const recordStatement = `
     FROM result r
     WHERE d.id = r.id AND d.lease_token = r.lease_token AND d.subscription_id = $1::uuid AND d.${open}
     RETURNING d.id AS delivery_id, d.event_id, d.event_type, d.status AS now, d.attempt_count, d.first_failed_at,
-      r.attempt_id, r.letter_id, r.succeeded, r.probe, r.status_code, r.error, r.excerpt, r.attempt, r.duration, r.since, r.place
+      r.attempt_id, r.letter_id, r.succeeded, r.probe, r.status_code, r.error, r.excerpt, r.attempt, r.duration, r.since,
+      CASE WHEN r.retry_after > ${longestProbeDelay} THEN ${longestProbeDelay} ELSE r.retry_after END AS asked, r.place
   ), attempts AS (
     INSERT INTO delivery_attempts
       (id, at, delivery_id, subscription_id, attempt, status_code, error, duration_ms, response_excerpt)
@@ -62,6 +69,7 @@ export const recordStatement = `
   ), tally AS MATERIALIZED (
     SELECT count(*) FILTER (WHERE succeeded) AS succeeded, count(*) FILTER (WHERE NOT succeeded) AS failed,
       count(*) FILTER (WHERE now = 'dead') AS dead, coalesce(bool_or(probe AND NOT succeeded), false) AS probe_failed,
+      (array_agg(asked ORDER BY place DESC) FILTER (WHERE NOT succeeded))[1] AS asked,
       count(*) FILTER (WHERE NOT succeeded AND place > (SELECT coalesce(max(place), 0) FROM done WHERE succeeded)) AS trailing
     FROM done
   ), health_after AS (
@@ -78,9 +86,9 @@ export const recordStatement = `
         WHEN ${staysOpen} THEN h.probe_delay_seconds
         WHEN ${opens} THEN 1 END,
       probe_at = CASE
-        WHEN ${staysOpen} AND t.probe_failed THEN statement_timestamp() + ${doubled} * interval '1 second'
+        WHEN ${staysOpen} AND t.probe_failed THEN ${probeAfter(doubled)}
         WHEN ${staysOpen} THEN h.probe_at
-        WHEN ${opens} THEN statement_timestamp() + interval '1 second'
+        WHEN ${opens} THEN ${probeAfter('1')}
         WHEN h.breaker = 'open' THEN clock_timestamp()
         ELSE h.probe_at END
     FROM tally t
