@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { onBothBackends } from '../support/both-backends.js';
 import { scrape } from '../support/scrape.js';
 import { until } from '../support/receiver.js';
+import { startServer } from '../support/server.js';
 
 const many = (count: number) => Array.from({ length: count }, (_, number) => ({ data: number }));
 
@@ -18,6 +19,31 @@ onBothBackends('the flow of deliveries', (tests) => {
     await until(() => tests.road.allAre('succeeded', 40, id));
     expect(receiver.mostAtOnce).toBe(3);
     expect(receiver.received).toHaveLength(40);
+  });
+
+  given('has no more in flight in all lanes and processes together', async () => {
+    const second = await startServer({ beside: tests.server });
+    try {
+      const receiver = await tests.receiver(async () => {
+        await sleep(30);
+        return 204;
+      });
+      const { id } = await tests.road.subscribe(receiver.url, {
+        max_in_flight: 1,
+        event_types: ['test.*', 'oauth.client.updated'],
+      });
+      const { client_id: client } = await tests.server.createClient({ client_name: 'own', scope: 'events:publish' });
+      await tests.road.publish(...many(20));
+      for (const name of ['a', 'b', 'c', 'd', 'e']) {
+        await tests.server.asAdmin('PATCH', `/admin/oauth/clients/${client}`, { client_name: name });
+        // A turn goes on without the job that has brought it.
+        await tests.redis?.flush();
+      }
+      await until(() => tests.road.allAre('succeeded', 25, id));
+      expect(receiver.mostAtOnce).toBe(1);
+    } finally {
+      await second.stop();
+    }
   });
 
   given('keeps to the rate of the subscription', async () => {

@@ -48,7 +48,7 @@ it('is given back when the database answers again', async () => {
   const taken = leases.take(subscription, 'bulk', 10, false).catch((error: unknown) => error);
   await until(async () => {
     const waiting = await rows.query(
-      `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%WITH due AS MATERIALIZED%'
+      `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%WITH seen AS MATERIALIZED%'
          AND datname = current_database()`,
     );
     return waiting.length > 0;

@@ -127,7 +127,7 @@ describe('a lease', () => {
 
 describe('what is recorded', () => {
   it('counts results of the same moment in their order', async () => {
-    const subscription = await due(14);
+    const subscription = await due(14, { max_in_flight: 14 });
     const { deliveries } = await leases.take(subscription, 'bulk', 14, false);
     const results = deliveries.map((_, index) => ended(index === 4 ? success : failure));
     await recorder.record(

@@ -21,6 +21,8 @@ export interface LaneParts {
   readonly measures: DeliveryMeasures;
   readonly slow: SlowEndpoints;
   readonly faults: DeliveryFaults;
+  /** To be called when a lane has left places of its subscription. */
+  readonly left: (work: LaneWork) => void;
 }
 
 /** How long a lane goes on, in milliseconds: while others wait for its place, and while none does. */
@@ -32,6 +34,12 @@ const leasedAtMost = 50;
 
 /** A pause that is spent in place: handing the place over would take as long. */
 const shortPauseMs = 200;
+
+/**
+ * When a lane looks again for a place that others of its subscription hold, in milliseconds: those of this process call it, those
+ * of another do not.
+ */
+const roomAgainMs = 200;
 
 /** What requests in flight get when the process ends. */
 const graceMs = 2_000;
@@ -55,6 +63,8 @@ export class LaneRun {
   private inFlight = 0;
   /** Nothing more was due when it was last asked. */
   private exhausted = false;
+  /** Others hold the places of the subscription. */
+  private full = false;
   private breakerOpen = false;
   /** Nothing more is taken: the subscription is not to be sent to, or the database is away. */
   private stopped = false;
@@ -80,6 +90,11 @@ export class LaneRun {
   wake(): void {
     this.exhausted = false;
     this.bell.ring();
+  }
+
+  /** Says that another lane of its subscription has left places. */
+  roomCame(): void {
+    if (this.full) this.wake();
   }
 
   /**
@@ -114,7 +129,7 @@ export class LaneRun {
       if (this.finished.length > 0) await this.writeDown(subscription);
       else if (this.unsent.length > 0) await this.giveBack();
       else if (this.mayTake && this.inFlight < subscription.maxInFlight) subscription = await this.take(subscription);
-      else if (this.inFlight > 0) await this.bell.heard();
+      else if (this.inFlight > 0) await this.waitInFlight();
       else {
         const pause = await this.pause(subscription);
         if (pause === undefined || pause > shortPauseMs || !this.goesOn) return pause;
@@ -122,6 +137,11 @@ export class LaneRun {
         this.exhausted = false;
       }
     }
+  }
+
+  private async waitInFlight(): Promise<void> {
+    await this.bell.heard(this.full && this.goesOn ? roomAgainMs : Infinity);
+    if (this.full) this.exhausted = false;
   }
 
   private get goesOn(): boolean {
@@ -141,10 +161,11 @@ export class LaneRun {
     const careful = this.breakerOpen || subscription.ordering === 'subject' || subscription.ratePerSecond !== null;
     const most = Math.min(subscription.maxInFlight - this.inFlight, leasedAtMost);
     try {
-      const { deliveries, more } = await leases.take(subscription, this.work.lane, most, careful);
+      const { deliveries, more, full } = await leases.take(subscription, this.work.lane, most, careful);
       for (const delivery of deliveries) void this.send(subscription, delivery);
       if (more) this.exhausted = false;
-      return deliveries.length > 0 ? subscription : await this.lookAgain(subscription);
+      this.full = full;
+      return deliveries.length > 0 || full ? subscription : await this.lookAgain(subscription);
     } catch (error) {
       this.fault('nothing could be taken', error);
       return subscription;
@@ -172,6 +193,7 @@ export class LaneRun {
     if (this.stopping.aborted) return 0;
     if (this.stopped) return this.faulty ? afterFaultMs : undefined;
     if (!this.exhausted) return 0;
+    if (this.full) return roomAgainMs;
     try {
       const look = await this.parts.leases.look(subscription, this.work.lane);
       if (look?.live !== true) return undefined;
@@ -214,6 +236,8 @@ export class LaneRun {
     for (;;) {
       try {
         await this.parts.recorder.record(subscription, finished);
+        this.roomCame();
+        this.parts.left(this.work);
         return;
       } catch (error) {
         this.fault('attempts could not be recorded', error);

@@ -69,7 +69,8 @@ export class Lanes implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     @Inject(DeliveryMeasures) private readonly measures: DeliveryMeasures,
     @Inject(DeliveryFaults) private readonly faults: DeliveryFaults,
   ) {
-    this.parts = { subscriptions, leases, sender, recorder, measures, slow: this.slow, faults };
+    const left = (work: LaneWork) => this.left(work);
+    this.parts = { subscriptions, leases, sender, recorder, measures, slow: this.slow, faults, left };
     this.queues = new LaneQueues(backend, {
       run: (work, stopping) => this.turn(work, stopping),
       done: (work) => this.ended(work),
@@ -147,6 +148,13 @@ export class Lanes implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
       this.count(lane, slow, -1);
       state.run = undefined;
       this.end(state, pause);
+    }
+  }
+
+  /** Places of a subscription are free: they may be what its other lanes wait for. */
+  private left({ subscriptionId, lane }: LaneWork): void {
+    for (const other of lanes) {
+      if (other !== lane) this.states.get(laneId({ subscriptionId, lane: other }))?.run?.roomCame();
     }
   }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import type { Lane, StoredEvent } from '../records/index.js';
+import { type Lane, lanes, type StoredEvent } from '../records/index.js';
 import type { SendableSubscription } from '../subscriptions/index.js';
 import { DeliveryDatabase } from './delivery-database.js';
 import {
@@ -20,7 +20,16 @@ import { type LeasedDelivery, leaseMs } from './leased-delivery.js';
 type Row = StoredEvent &
   Pick<LeasedDelivery, 'id' | 'eventId' | 'eventType' | 'attemptCount' | 'attemptsBefore' | 'ageMs'>;
 
-type CarefulRow = Row & { readonly scanned: number };
+/** Without a delivery if none was taken. */
+interface QuickRow extends Row {
+  readonly free: number | null;
+  readonly missed: boolean | null;
+}
+
+interface CarefulRow extends Row {
+  readonly scanned: number;
+  readonly free: number;
+}
 
 interface Health {
   readonly breaker: 'closed' | 'open';
@@ -34,6 +43,8 @@ export interface Taken {
   readonly deliveries: readonly LeasedDelivery[];
   /** Whether more may be due than was taken. */
   readonly more: boolean;
+  /** Whether something was due, and the subscription had no place for it: others of its lanes or processes have taken them. */
+  readonly full: boolean;
 }
 
 /** When a lane has something to do again, as far as is known. */
@@ -67,7 +78,7 @@ const lateMs = 10_000;
 /** Most leases that are remembered; beyond that they end by themselves. */
 const doubtfulAtMost = 1_000;
 
-const nothing: Taken = { deliveries: [], more: false };
+const nothing: Taken = { deliveries: [], more: false, full: false };
 
 /** Deliveries are taken by a lease: it ends by itself, so that nothing is lost with whoever holds it. */
 @Injectable()
@@ -124,13 +135,17 @@ export class LeaseRepository {
     token: string,
   ): Promise<Taken> {
     const leasedAt = performance.now();
-    const { id, version, timeoutMs } = subscription;
-    const values = [id, lane, version, most, token, leaseMs(timeoutMs), leasedBytes];
-    const rows = await this.database.query<Row>({ name: 'lease_deliveries', text: leaseStatement, values });
+    const { id, version, timeoutMs, maxInFlight } = subscription;
+    const values = [id, lane, version, most, token, leaseMs(timeoutMs), leasedBytes, maxInFlight, beforeLane(lane)];
+    const rows = await this.database.query<QuickRow>({ name: 'lease_deliveries', text: leaseStatement, values });
+    const taken = rows.filter((row) => row.id !== null);
+    const free = rows[0]?.free ?? most;
+    const full = free < most && taken.length >= free;
     return {
-      deliveries: rows.map((row) => toLeased(row, token, leasedAt, false)),
+      deliveries: taken.map((row) => toLeased(row, token, leasedAt, false)),
       // Fewer rows because they are large leave some behind.
-      more: rows.length === most || bytesOf(rows) * 2 > leasedBytes,
+      more: rows[0]?.missed === true || (!full && (taken.length === most || bytesOf(taken) * 2 > leasedBytes)),
+      full,
     };
   }
 
@@ -157,7 +172,8 @@ export class LeaseRepository {
   }
 
   private takeCarefully(subscription: SendableSubscription, lane: Lane, most: number, token: string): Promise<Taken> {
-    const { id, ratePerSecond } = subscription;
+    const { id, ratePerSecond, maxInFlight, version } = subscription;
+    const urgent = beforeLane(lane);
     const ordered = subscription.ordering === 'subject';
     return this.database.transaction(async (tx) => {
       const [health] = await tx.query<Health[]>(lockStatement, [id, bucketOf(ratePerSecond), ratePerSecond ?? 0]);
@@ -170,15 +186,20 @@ export class LeaseRepository {
       const leasedAt = performance.now();
       const lease = leaseMs(subscription.timeoutMs);
       const scan = ordered ? scannedRows : limit;
-      const values = [id, lane, subscription.version, limit, token, lease, leasedBytes, ordered, scan, probe];
+      // Whichever lane probes will do: none leaves it to another.
+      const places = [maxInFlight, probe ? [] : urgent];
+      const values = [id, lane, version, limit, token, lease, leasedBytes, ...places, ordered, scan, probe];
       const rows = await tx.query<CarefulRow[]>(carefulLeaseStatement, values);
       const leased = rows.filter((row) => row.id !== null).map((row) => toLeased(row, token, leasedAt, probe));
       if (ratePerSecond !== null) await tx.query(spendStatement, [id, health.tokens - leased.length, health.at]);
       const scanned = rows[0]?.scanned ?? 0;
-      if (!probe) return { deliveries: leased, more: leased.length === limit || scanned >= scan };
+      const free = rows[0]?.free ?? limit;
+      const full = scanned > 0 && free < limit && leased.length >= free;
+      if (full) return { deliveries: leased, more: false, full };
+      if (!probe) return { deliveries: leased, more: leased.length === limit || scanned >= scan, full };
       if (leased.length > 0) await tx.query(probingStatement, [id, lease]);
       else if (scanned > 0 && scanned < scan) await tx.query(probingStatement, [id, probeAgainMs]);
-      return { deliveries: leased, more: leased.length === 0 && scanned >= scan };
+      return { deliveries: leased, more: leased.length === 0 && scanned >= scan, full };
     });
   }
 }
@@ -186,6 +207,11 @@ export class LeaseRepository {
 /** Tokens that a bucket holds: a tenth of a second's, so that the limit holds for any second, and one at least. */
 function bucketOf(ratePerSecond: number | null): number {
   return Math.max(1, (ratePerSecond ?? 0) / 10);
+}
+
+/** The lanes that are more urgent. */
+function beforeLane(lane: Lane): readonly Lane[] {
+  return lanes.slice(0, lanes.indexOf(lane));
 }
 
 function bytesOf(rows: readonly Row[]): number {

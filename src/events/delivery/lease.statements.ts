@@ -1,3 +1,5 @@
+import { longestLeaseMs, recordWithinMs } from './leased-delivery.js';
+
 /** Bytes of envelopes that are leased at once; the first event is, however large. */
 export const leasedBytes = 512 * 1024;
 
@@ -13,19 +15,58 @@ const leasedColumns = `l.id, l.event_id AS "eventId", l.event_type AS "eventType
   l.attempts_before AS "attemptsBefore",
   greatest(0, extract(epoch FROM statement_timestamp() - e.created_at) * 1000)::float8 AS "ageMs", ${eventColumns}`;
 
+/** A clock that is set back a little between two leases must not hide one from the other. */
+const slackMs = 1_000;
+
+/** Deliveries of the subscription whose request may be under way: of all lanes, whoever holds them. */
+const underWay = `
+  SELECT FROM deliveries o
+  WHERE o.subscription_id = $1::uuid AND o.${open} AND o.lease_token IS NOT NULL
+    AND o.due_at > statement_timestamp() + interval '${recordWithinMs} milliseconds'
+    AND o.due_at <= statement_timestamp() + interval '${longestLeaseMs + slackMs} milliseconds'`;
+
+/** Those that are due in any of these lanes. */
+const dueIn = (urgent: string): string => `
+  SELECT FROM unnest(${urgent}::text[]) AS u (lane), deliveries o
+  WHERE o.subscription_id = $1::uuid AND o.lane = u.lane AND o.${open} AND o.due_at <= statement_timestamp()`;
+
 /**
- * $1 subscription, $2 lane, $3 its version, $4 most rows, $5 lease token, $6 length of the lease in ms, $7 most bytes. Nothing for
- * a subscription that has changed, is paused, deleted, or whose breaker is open.
+ * What the subscription may have in flight beyond what it has, without the places of more urgent lanes: a lane that is always full
+ * would take again each place that it leaves.
+ */
+const freePlaces = (most: string, urgent: string): string => `(${most}::int4
+    - (SELECT count(*) FROM (${underWay} LIMIT ${most}::int4) AS taken)
+    - (SELECT count(*) FROM (${dueIn(urgent)} LIMIT ${most}::int4) AS reserved))::int4`;
+
+/** Every lease writes the health, so that another one which began before sees that something has changed. */
+const writeHealth = (condition: string): string => `
+    UPDATE subscription_health h SET breaker = h.breaker WHERE h.subscription_id = $1::uuid AND ${condition}`;
+
+/**
+ * $1 subscription, $2 lane, $3 its version, $4 most rows, $5 lease token, $6 length of the lease in ms, $7 most bytes, $8 most in
+ * flight, $9 lanes that are more urgent. Nothing for a subscription that has changed, is paused, deleted, or whose breaker is open.
+ *
+ * Places are counted as of the moment at which the statement began, and others may have taken some before it had the lock of the
+ * health. They have written it then, so that it is not the row (`xmin`) that was seen: nothing is taken, and `missed` asks for
+ * another try. `free` is how many places there were, null if nothing was due.
  */
 export const leaseStatement = `
-  WITH due AS MATERIALIZED (
+  WITH seen AS MATERIALIZED (
+    SELECT h.xmin AS version, CASE WHEN EXISTS (
+        SELECT FROM deliveries d
+        WHERE d.subscription_id = $1::uuid AND d.lane = $2 AND d.${open} AND d.due_at <= statement_timestamp())
+      THEN ${freePlaces('$8', '$9')} END AS free
+    FROM subscriptions s JOIN subscription_health h ON h.subscription_id = s.id
+    WHERE s.id = $1::uuid AND s.version = $3::int8 AND s.status = 'active' AND s.delivery = 'push'
+      AND s.deleted_at IS NULL AND h.breaker = 'closed'
+  ), health AS MATERIALIZED (
+    SELECT h.subscription_id FROM subscription_health h
+    WHERE h.subscription_id = $1::uuid AND h.xmin = (SELECT version FROM seen WHERE free > 0) FOR UPDATE
+  ), due AS MATERIALIZED (
     SELECT d.id, d.event_id, d.due_at, d.seq FROM deliveries d
     WHERE d.subscription_id = $1::uuid AND d.lane = $2 AND d.${open} AND d.due_at <= statement_timestamp()
-      AND EXISTS (
-        SELECT FROM subscriptions s JOIN subscription_health h ON h.subscription_id = s.id
-        WHERE s.id = $1::uuid AND s.version = $3::int8 AND s.status = 'active' AND s.delivery = 'push'
-          AND s.deleted_at IS NULL AND h.breaker = 'closed')
-    ORDER BY d.due_at, d.seq LIMIT $4::int4 FOR UPDATE SKIP LOCKED
+      AND EXISTS (SELECT FROM health)
+    ORDER BY d.due_at, d.seq LIMIT (SELECT least($4::int4, free) FROM seen) FOR UPDATE SKIP LOCKED
   ), sized AS MATERIALIZED (
     SELECT due.id, row_number() OVER w AS place, sum(coalesce(octet_length(e.envelope), 0)) OVER w AS bytes
     FROM due JOIN events e ON e.id = due.event_id
@@ -35,8 +76,11 @@ export const leaseStatement = `
     SET lease_token = $5::uuid, due_at = statement_timestamp() + $6::int4 * interval '1 millisecond'
     FROM sized WHERE d.id = sized.id AND (sized.place = 1 OR sized.bytes <= $7::int8)
     RETURNING d.id, d.event_id, d.event_type, d.attempt_count, d.attempts_before, d.seq
+  ), written AS (${writeHealth('EXISTS (SELECT FROM l)')}
   )
-  SELECT ${leasedColumns} FROM l JOIN events e ON e.id = l.event_id ORDER BY l.seq`;
+  SELECT seen.free, seen.free > 0 AND NOT EXISTS (SELECT FROM health) AS missed, leased.*
+  FROM seen LEFT JOIN (SELECT l.seq, ${leasedColumns} FROM l JOIN events e ON e.id = l.event_id) AS leased ON true
+  ORDER BY leased.seq`;
 
 /**
  * $1 subscription, $2 capacity of its bucket, $3 tokens per second. Locks the health of the subscription: whoever leases with
@@ -49,26 +93,29 @@ export const lockStatement = `
   FROM subscription_health h WHERE h.subscription_id = $1::uuid FOR UPDATE`;
 
 /**
- * $1 to $7 as {@link leaseStatement}, $8 whether order counts, $9 most rows to look at, $10 whether it is for a probe. Of each
+ * $1 to $9 as {@link leaseStatement}, $10 whether order counts, $11 most rows to look at, $12 whether it is for a probe. Of each
  * ordering key only the first open delivery goes, and only when no event that is still to be routed may come before it; the others
  * are parked until the one before them is finished. One that was replayed while a later one of its key is on its way waits for
- * that: parked, it would never be called if the later one fails, which is parked behind it then. A probe waits for nobody's schedule: whatever nobody holds will do, the first
- * that is due before the others. The first column is how many rows were looked at.
+ * that: parked, it would never be called if the later one fails, which is parked behind it then. A probe waits for nobody's
+ * schedule: whatever nobody holds will do, the first that is due before the others. `scanned` is how many rows were looked at,
+ * `free` how many places there were.
  */
 export const carefulLeaseStatement = `
-  WITH due AS MATERIALIZED (
+  WITH room AS MATERIALIZED (
+    SELECT ${freePlaces('$8', '$9')} AS free
+  ), due AS MATERIALIZED (
     SELECT d.id, d.event_id, d.due_at, d.seq, d.ordering_key FROM deliveries d
     WHERE d.subscription_id = $1::uuid AND d.lane = $2 AND d.${open} AND d.due_at < 'infinity'
-      AND d.due_at <= CASE WHEN $10::boolean THEN 'infinity' ELSE statement_timestamp() END
+      AND d.due_at <= CASE WHEN $12::boolean THEN 'infinity' ELSE statement_timestamp() END
       AND (d.due_at <= statement_timestamp() OR d.lease_token IS NULL)
       AND EXISTS (
         SELECT FROM subscriptions s
         WHERE s.id = $1::uuid AND s.version = $3::int8 AND s.status = 'active' AND s.delivery = 'push' AND s.deleted_at IS NULL)
-    ORDER BY d.due_at, d.seq LIMIT $9::int4 FOR UPDATE SKIP LOCKED
+    ORDER BY d.due_at, d.seq LIMIT $11::int4 FOR UPDATE SKIP LOCKED
   ), judged AS MATERIALIZED (
     SELECT due.id, due.due_at, due.seq, coalesce(octet_length(e.envelope), 0) AS size,
       CASE
-        WHEN NOT $8::boolean OR due.ordering_key IS NULL THEN 'go'
+        WHEN NOT $10::boolean OR due.ordering_key IS NULL THEN 'go'
         WHEN EXISTS (
           SELECT FROM deliveries o
           WHERE o.subscription_id = $1::uuid AND o.ordering_key = due.ordering_key AND o.${open}
@@ -94,10 +141,11 @@ export const carefulLeaseStatement = `
         WHEN 'park' THEN 'infinity'
         ELSE greatest(d.due_at, statement_timestamp() + interval '100 milliseconds') END
     FROM placed p
-    WHERE d.id = p.id AND (p.verdict <> 'go' OR (p.place <= $4::int4 AND (p.place = 1 OR p.bytes <= $7::int8)))
+    WHERE d.id = p.id AND (p.verdict <> 'go' OR (p.place <= (SELECT least($4::int4, free) FROM room) AND (p.place = 1 OR p.bytes <= $7::int8)))
     RETURNING d.id, d.event_id, d.event_type, d.attempt_count, d.attempts_before, d.seq, p.verdict
+  ), written AS (${writeHealth(`EXISTS (SELECT FROM l WHERE verdict = 'go')`)}
   )
-  SELECT (SELECT count(*) FROM due)::int4 AS scanned, leased.*
+  SELECT (SELECT count(*) FROM due)::int4 AS scanned, (SELECT free FROM room) AS free, leased.*
   FROM (SELECT 1) AS always LEFT JOIN (
     SELECT l.seq, ${leasedColumns} FROM l JOIN events e ON e.id = l.event_id WHERE l.verdict = 'go'
   ) AS leased ON true

@@ -22,10 +22,13 @@ export interface LeasedDelivery {
 /** Milliseconds between the lease and the request after which the request is not sent any more. */
 export const startWithinMs = 5_000;
 
-/** What a lease leaves for recording the attempt, in milliseconds. */
-const recordWithinMs = 5_000;
+/** What a lease leaves for recording the attempt, in milliseconds: the request is over by then. */
+export const recordWithinMs = 5_000;
 
 /** How long a lease is, in milliseconds: whoever holds it is done, or has given up, before it ends. */
 export function leaseMs(timeoutMs: number): number {
   return startWithinMs + timeoutMs + recordWithinMs;
 }
+
+/** No lease of a push is longer, in milliseconds: a `timeout_ms` is 30 s at most. What is held for longer was handed out to a poll. */
+export const longestLeaseMs = leaseMs(30_000);
