@@ -34,6 +34,7 @@ export type AuditAction =
   | 'subscription.resumed'
   | 'subscription.deleted'
   | 'subscription.secret_rotated'
+  | 'subscription.secret_unreadable'
   | 'subscription.tested'
   | 'state.type_claimed'
   | 'token.issued'

@@ -1,5 +1,6 @@
 import { type CloudEvent, HTTP } from 'cloudevents';
 import { Webhook } from 'standardwebhooks';
+import { DataSource } from 'typeorm';
 import { onBothBackends } from '../support/both-backends.js';
 import type { Received } from '../support/receiver.js';
 import { until } from '../support/receiver.js';
@@ -60,6 +61,29 @@ onBothBackends('delivery', (tests) => {
       { status_code: 500, error: 'http_500', response_excerpt: 'no \uFFFD[31mluck\uFFFD' },
       { status_code: 200, error: null },
     ]);
+  });
+
+  given('H-19: sends nothing that it could not sign, and says so; a new secret mends that', async () => {
+    const { url, received } = await tests.receiver();
+    const { id } = await tests.road.subscribe(url, { retry: { backoff_seconds: [2, 2] } });
+    const { id: foreign } = await tests.road.subscribe(url, { event_types: ['never.*'] });
+    await tests.server.running.app.get(DataSource).query(
+      `UPDATE subscription_secrets SET ciphertext = (SELECT ciphertext FROM subscription_secrets WHERE subscription_id = $2)
+         WHERE subscription_id = $1`,
+      [id, foreign],
+    );
+    await tests.road.publish({});
+    await until(async () => (await tests.road.deliveries(id))[0]?.attempts.length === 1);
+    expect((await tests.road.delivery(id)).attempts).toMatchObject([{ status_code: null, error: 'not_sendable' }]);
+    expect(received).toEqual([]);
+    const action = 'action=subscription.secret_unreadable';
+    const log = await tests.server.asAdmin('GET', `/admin/oauth/audit-logs?${action}`);
+    expect(await log.json()).toMatchObject({ items: [{ success: false, target_id: id, error: 'decryption_failed' }] });
+
+    const rotated = await tests.server.asAdmin('POST', `/admin/events/subscriptions/${id}/rotate-secret`, {});
+    const { signing_secret } = (await rotated.json()) as { signing_secret: string };
+    await until(() => tests.road.allAre('succeeded', 1, id));
+    expect(verify(signing_secret, only(received))).toMatchObject({ type: 'test.happened' });
   });
 
   given('gives up after the last attempt, leaves a dead letter, and tells of it', async () => {

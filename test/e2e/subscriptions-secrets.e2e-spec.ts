@@ -121,7 +121,7 @@ describe('signing secrets', () => {
     expect(await signing(id)).toEqual([signing_secret]);
   });
 
-  it('are encrypted, each for its own row', async () => {
+  it('H-19: are encrypted, each for its own row; in another they sign nothing until they are replaced', async () => {
     const one = await create();
     const two = await create();
     const key = Buffer.from(one.signing_secret.slice(6), 'base64');
@@ -136,6 +136,15 @@ describe('signing secrets', () => {
     ]);
     await rotateByHand(two.id);
     await expect(signing(two.id)).rejects.toThrow();
+    const refused = await server.asAdmin('POST', `${path}/${two.id}/test`);
+    expect(refused.status).toBe(409);
+    expect(await refused.json()).toMatchObject({ detail: expect.stringContaining('rotate it without an overlap') });
+    const log = await server.asAdmin('GET', '/admin/oauth/audit-logs?action=subscription.secret_unreadable');
+    expect(await log.json()).toMatchObject({
+      items: [{ success: false, target_type: 'subscription', target_id: two.id, error: 'decryption_failed' }],
+    });
+    await rotate(two.id);
+    expect((await server.asAdmin('POST', `${path}/${two.id}/test`)).status).toBe(202);
     await server.asAdmin('DELETE', `${path}/${two.id}`);
   });
 

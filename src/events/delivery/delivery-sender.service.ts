@@ -3,7 +3,7 @@ import { Clock } from '../../clock/index.js';
 import { Egress, EgressError, type EgressResponse } from '../../egress/index.js';
 import { webhookSignature } from '../../protocol/index.js';
 import { sentEvent } from '../records/index.js';
-import { type SendableSubscription, SigningSecrets } from '../subscriptions/index.js';
+import { type SendableSubscription, SigningSecrets, SigningSecretUnreadable } from '../subscriptions/index.js';
 import type { AttemptResult } from './attempt.js';
 import { DeliveryAuthorization } from './delivery-authorization.service.js';
 import { type LeasedDelivery, startWithinMs } from './leased-delivery.js';
@@ -46,9 +46,12 @@ export class DeliverySender {
     signal: AbortSignal,
   ): Promise<AttemptResult | undefined> {
     const { url, token } = subscription;
-    const keys = await this.keysOf(subscription);
-    if (url === null || keys.length === 0) return undefined;
     const beganAt = performance.now();
+    const keys = await this.keysOf(subscription).catch(unlessUnreadable);
+    if (keys === undefined) {
+      return { ...noResponse, error: 'not_sendable', beganAt, durationMs: performance.now() - beganAt };
+    }
+    if (url === null || keys.length === 0) return undefined;
     const bearer = token === null ? undefined : await this.authorization.tokenOf(subscription);
     if (token !== null && bearer === undefined) {
       return { ...noResponse, error: 'auth_failed', beganAt, durationMs: performance.now() - beganAt };
@@ -122,4 +125,10 @@ export class DeliverySender {
       durationMs: performance.now() - beganAt,
     };
   }
+}
+
+/** `undefined`: no attempt could be signed. Whoever replaces the secret has the later attempts succeed. */
+function unlessUnreadable(error: unknown): undefined {
+  if (error instanceof SigningSecretUnreadable) return undefined;
+  throw error;
 }

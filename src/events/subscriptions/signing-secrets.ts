@@ -1,7 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Audit } from '../../audit/index.js';
 import { Postgres } from '../../database/index.js';
-import { DerivedKeys } from '../../encryption/index.js';
+import { DecryptionFailed, DerivedKeys } from '../../encryption/index.js';
 import { openSigningKey } from './signing-secret.js';
+import { SigningSecretUnreadable } from './subscriptions.errors.js';
 
 interface Row {
   readonly id: string;
@@ -25,14 +27,19 @@ const freshMs = 1_000;
 /** Subscriptions whose keys are kept; the one that was read longest ago leaves first. */
 const capacity = 10_000;
 
+/** Between two audit entries of this process about a subscription whose secrets cannot be read, in milliseconds. */
+const tellAgainMs = 60_000;
+
 /** The keys that sign deliveries, decrypted. */
 @Injectable()
 export class SigningSecrets {
   private readonly known = new Map<string, Known>();
+  private readonly told = new Map<string, number>();
 
   constructor(
     @Inject(Postgres) private readonly postgres: Postgres,
     @Inject(DerivedKeys) private readonly derivedKeys: DerivedKeys,
+    @Inject(Audit) private readonly audit: Audit,
   ) {}
 
   /**
@@ -41,6 +48,7 @@ export class SigningSecrets {
    *
    * @param version `version` of the subscription as the sender read it
    * @returns 32 bytes each, shared by all callers: not to be written to
+   * @throws SigningSecretUnreadable when one was made for another row or was altered (security.md H-19); the audit log says so
    * @throws DatabaseUnavailable
    */
   async of(subscriptionId: string, version?: string): Promise<readonly Buffer[]> {
@@ -50,15 +58,39 @@ export class SigningSecrets {
     const readAt = performance.now();
     const values = [subscriptionId];
     const rows = await this.postgres.query<Row>({ name: 'signing_secrets', text: selectLive, values });
-    const keys = rows.map(({ id, ciphertext }) => openSigningKey(this.derivedKeys, ciphertext, subscriptionId, id));
+    const keys = await this.opened(subscriptionId, rows);
     this.known.delete(subscriptionId);
     this.known.set(subscriptionId, { keys, version, readAt });
-    if (this.known.size > capacity) this.forgetOldest();
+    forgetOldest(this.known);
     return keys;
   }
 
-  private forgetOldest(): void {
-    const oldest = this.known.keys().next();
-    if (oldest.done !== true) this.known.delete(oldest.value);
+  private async opened(subscriptionId: string, rows: readonly Row[]): Promise<readonly Buffer[]> {
+    try {
+      return rows.map(({ id, ciphertext }) => openSigningKey(this.derivedKeys, ciphertext, subscriptionId, id));
+    } catch (error) {
+      if (!(error instanceof DecryptionFailed)) throw error;
+      await this.tell(subscriptionId);
+      throw new SigningSecretUnreadable();
+    }
   }
+
+  private async tell(targetId: string): Promise<void> {
+    const now = performance.now();
+    if (now - (this.told.get(targetId) ?? -Infinity) < tellAgainMs) return;
+    this.told.delete(targetId);
+    this.told.set(targetId, now);
+    forgetOldest(this.told);
+    await this.audit.recordRefusalOrCount({
+      action: 'subscription.secret_unreadable',
+      targetType: 'subscription',
+      targetId,
+      error: 'decryption_failed',
+    });
+  }
+}
+
+function forgetOldest(map: Map<string, unknown>): void {
+  const oldest = map.size > capacity ? map.keys().next() : undefined;
+  if (oldest?.done === false) map.delete(oldest.value);
 }

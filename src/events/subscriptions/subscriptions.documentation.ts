@@ -16,7 +16,7 @@ import {
 import { maxSigningSecrets } from './signing-secrets.service.js';
 import { settingSchemas, subscriptionMembers } from './subscription-members.documentation.js';
 import type { RotatedSecretAnswer, SubscriptionAnswer, TestAnswer } from './subscription.answer.js';
-import { SubscriptionNotFound, TooManySigningSecrets } from './subscriptions.errors.js';
+import { SigningSecretUnreadable, SubscriptionNotFound, TooManySigningSecrets } from './subscriptions.errors.js';
 
 const tag = 'Subscriptions';
 const id = text('The subscription.', '0195c1a0-7d2e-7b3c-8f4a-5d6e7f809102');
@@ -168,5 +168,5 @@ export const testSubscription: Documentation = {
       ),
     },
   },
-  problems: [new SubscriptionNotFound()],
+  problems: [new SubscriptionNotFound(), new SigningSecretUnreadable()],
 };

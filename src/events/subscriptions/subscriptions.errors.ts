@@ -20,3 +20,12 @@ export class TooManySigningSecrets extends Problem {
     );
   }
 }
+
+/** 409: a signing secret was made for another row or was altered, so nothing is signed; rotating it without an overlap mends that. */
+export class SigningSecretUnreadable extends Problem {
+  override readonly name = 'SigningSecretUnreadable';
+
+  constructor() {
+    super(409, 'a signing secret of the subscription cannot be read; rotate it without an overlap');
+  }
+}

@@ -6,6 +6,7 @@ import { ServerConfig } from '../../config/index.js';
 import { afterCommit, inTransaction } from '../../database/index.js';
 import { newUuid } from '../../identifiers/index.js';
 import { OutboxSignal } from '../../outbox/index.js';
+import { SigningSecrets } from './signing-secrets.js';
 import { requireAuthority } from './subscription-authority.js';
 import { SubscriptionJournal } from './subscription-journal.js';
 import { SubscriptionRepository } from './subscription.repository.js';
@@ -18,6 +19,7 @@ export class TestEventsService {
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(SubscriptionRepository) private readonly subscriptions: SubscriptionRepository,
     @Inject(SubscriptionJournal) private readonly journal: SubscriptionJournal,
+    @Inject(SigningSecrets) private readonly secrets: SigningSecrets,
     @Inject(OutboxSignal) private readonly signal: OutboxSignal,
     @Inject(ServerConfig) private readonly server: ServerConfig,
     @Inject(Clock) private readonly clock: Clock,
@@ -27,7 +29,7 @@ export class TestEventsService {
    * Puts an `event.test` on the road to this subscription alone, whatever its filters say.
    *
    * @returns the identifier of the event, its `webhook-id`
-   * @throws SubscriptionNotFound
+   * @throws SubscriptionNotFound, SigningSecretUnreadable
    * @throws Problem 403 when the caller's token does not cover the subscription
    */
   async send(caller: Caller, id: string): Promise<string> {
@@ -35,6 +37,7 @@ export class TestEventsService {
       const subscription = await this.subscriptions.lock(tx, id);
       if (subscription === undefined) throw new SubscriptionNotFound();
       requireAuthority(caller, subscription);
+      await this.secrets.of(id);
       const now = this.clock.now();
       const eventId = newUuid(now);
       await tx.query(
