@@ -76,6 +76,32 @@ onBothBackends('the flow of deliveries', (tests) => {
     end.abort();
   });
 
+  given(
+    'to more endpoints than there are places, which all begin to hang at once, does not delay another',
+    async () => {
+      const end = new AbortController();
+      const hanging = await tests.receiver(async () => {
+        await sleep(28_000, undefined, { signal: end.signal }).catch(() => undefined);
+        return 204;
+      });
+      const quick = await tests.receiver();
+      const stuck: string[] = [];
+      for (let count = 0; count < 200; count += 1) {
+        const { id } = await tests.road.subscribe(hanging.url, { timeout_ms: 30_000, event_types: ['test.hangs'] });
+        stuck.push(id);
+      }
+      const { id } = await tests.road.subscribe(quick.url, { event_types: ['test.happened'] });
+      await tests.road.publish({ type: 'test.hangs' });
+      await until(() => hanging.received.length >= 128);
+      await tests.road.publish({});
+      await until(() => tests.road.allAre('succeeded', 1, id));
+      // Nobody had to give up first.
+      for (const one of stuck) expect(await tests.road.statuses(one)).toEqual(['pending']);
+      await until(() => hanging.received.length === 200);
+      end.abort();
+    },
+  );
+
   given('stops when the subscription is paused, and goes on when it is resumed', async () => {
     const { url, received } = await tests.receiver();
     const { id } = await tests.road.subscribe(url);

@@ -51,7 +51,13 @@ export class DeliveryMeasures implements OnModuleInit {
   onModuleInit(): void {
     this.measurements.read({
       name: 'delivery_lanes',
-      series: [{ name: activeLanes, help: 'Lanes of subscriptions that this process works on.', labels: ['lane'] }],
+      series: [
+        {
+          name: activeLanes,
+          help: 'Lanes of subscriptions that this process works on, without those that only wait for a hanging endpoint.',
+          labels: ['lane'],
+        },
+      ],
       read: () => [...this.active].map(([lane, value]) => ({ name: activeLanes, labels: { lane }, value })),
     });
     this.measurements.read({

@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job, JobQueue, JobWorker, QueueBackend } from '../../queue/index.js';
 import { type Lane, lanes, type LaneWork } from '../records/index.js';
-
-/** Lanes at once in this process. They wait for others most of the time. */
-export const concurrency: Readonly<Record<Lane, number>> = { security: 64, state: 64, bulk: 128 };
+import { concurrency } from './lane-places.js';
 
 /** Without a sign of life for so long, a lane is another process's; the leases of its deliveries have ends of their own. */
 const lockSeconds = 5;

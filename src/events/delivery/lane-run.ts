@@ -69,6 +69,10 @@ export class LaneRun {
   /** Nothing more is taken: the subscription is not to be sent to, or the database is away. */
   private stopped = false;
   private faulty = false;
+  /** Others have its place. */
+  private aside = false;
+  /** When a request came to its end, or the first of those in flight was begun. */
+  private heardAt = 0;
 
   /** @param contended whether other lanes wait for its place */
   constructor(
@@ -90,6 +94,16 @@ export class LaneRun {
   wake(): void {
     this.exhausted = false;
     this.bell.ring();
+  }
+
+  /** How long the requests in flight have been waiting since anything happened, in milliseconds; 0 when there are none. */
+  get silentMs(): number {
+    return this.inFlight === 0 ? 0 : performance.now() - this.heardAt;
+  }
+
+  /** Takes nothing more: what is in flight is waited for, and written down. */
+  setAside(): void {
+    this.aside = true;
   }
 
   /** Says that another lane of its subscription has left places. */
@@ -146,7 +160,7 @@ export class LaneRun {
 
   private get goesOn(): boolean {
     const slice = this.contended() ? sliceMs : longSliceMs;
-    return !this.stopped && !this.stopping.aborted && performance.now() - this.beganAt < slice;
+    return !this.stopped && !this.aside && !this.stopping.aborted && performance.now() - this.beganAt < slice;
   }
 
   private get mayTake(): boolean {
@@ -207,6 +221,7 @@ export class LaneRun {
 
   private async send(subscription: SendableSubscription, delivery: LeasedDelivery): Promise<void> {
     const { sender, measures, slow } = this.parts;
+    if (this.inFlight === 0) this.heardAt = performance.now();
     this.inFlight += 1;
     try {
       const result = await sender.send(subscription, delivery, this.givenUp.signal);
@@ -224,6 +239,7 @@ export class LaneRun {
       if (!this.givenUp.signal.aborted) this.fault('a delivery could not be sent', error);
     } finally {
       this.inFlight -= 1;
+      this.heardAt = performance.now();
       this.bell.ring();
     }
   }

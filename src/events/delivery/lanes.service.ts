@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type BeforeApplicationShutdown,
   Inject,
@@ -7,13 +8,14 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import { QueueBackend } from '../../queue/index.js';
-import { type Lane, lanes, LaneSignal, type LaneWork } from '../records/index.js';
+import { lanes, LaneSignal, type LaneWork } from '../records/index.js';
 import { SendableSubscriptions } from '../subscriptions/index.js';
 import { AttemptRecorder } from './attempt-recorder.service.js';
 import { DeliveryFaults } from './delivery-faults.js';
 import { DeliveryMeasures } from './delivery-measures.js';
 import { DeliverySender } from './delivery-sender.service.js';
-import { concurrency, laneId, LaneQueues } from './lane-queues.js';
+import { LanePlaces, type Place } from './lane-places.js';
+import { laneId, LaneQueues } from './lane-queues.js';
 import { type LaneParts, LaneRun } from './lane-run.js';
 import { LeaseRepository } from './lease.repository.js';
 import { SlowEndpoints } from './slow-endpoints.js';
@@ -54,8 +56,9 @@ export class Lanes implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
   private readonly queues: LaneQueues;
   private readonly parts: LaneParts;
   private readonly slow = new SlowEndpoints();
-  private readonly running = new Map<Lane, number>(lanes.map((lane) => [lane, 0]));
-  private readonly slowRunning = new Map<Lane, number>(lanes.map((lane) => [lane, 0]));
+  private readonly places: LanePlaces;
+  /** Turns that have given up their place, and their job with it. */
+  private readonly aside = new Set<Promise<void>>();
   private endListening: (() => void) | undefined;
   private closing: Promise<boolean> | undefined;
 
@@ -66,11 +69,12 @@ export class Lanes implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     @Inject(LeaseRepository) leases: LeaseRepository,
     @Inject(DeliverySender) sender: DeliverySender,
     @Inject(AttemptRecorder) recorder: AttemptRecorder,
-    @Inject(DeliveryMeasures) private readonly measures: DeliveryMeasures,
+    @Inject(DeliveryMeasures) measures: DeliveryMeasures,
     @Inject(DeliveryFaults) private readonly faults: DeliveryFaults,
   ) {
     const left = (work: LaneWork) => this.left(work);
     this.parts = { subscriptions, leases, sender, recorder, measures, slow: this.slow, faults, left };
+    this.places = new LanePlaces(measures);
     this.queues = new LaneQueues(backend, {
       run: (work, stopping) => this.turn(work, stopping),
       done: (work) => this.ended(work),
@@ -79,17 +83,19 @@ export class Lanes implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
 
   onApplicationBootstrap(): void {
     this.endListening = this.signal.onRaised((work) => void this.wake(work));
+    this.places.open();
     this.queues.open();
   }
 
   /** Begins to close, at the same time as others do. */
   onModuleDestroy(): void {
     this.endListening?.();
+    this.places.close();
     for (const { timer, fallback } of this.states.values()) {
       clearTimeout(timer);
       clearTimeout(fallback);
     }
-    this.closing ??= this.queues.close(closeMs);
+    this.closing ??= this.close();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
@@ -124,19 +130,31 @@ export class Lanes implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
   private async turn(work: LaneWork, stopping: AbortSignal): Promise<void> {
     const state = this.stateOf(work);
     if (state.run !== undefined) {
-      // The store has lost the job of the turn that goes on here, and was given it again.
+      // The job of the turn that goes on here was given up or lost, and asked for again elsewhere.
       state.run.wake();
       return;
     }
     const { lane } = work;
     const slow = this.slow.isSlow(work.subscriptionId);
-    if (slow && (this.slowRunning.get(lane) ?? 0) >= concurrency[lane] / 2) {
+    if (slow && this.places.hasEnoughSlow(lane)) {
       this.end(state, slowAgainMs);
       return;
     }
-    const run = new LaneRun(this.parts, work, () => (this.running.get(lane) ?? 0) >= concurrency[lane], stopping);
+    const run = new LaneRun(this.parts, work, () => this.places.isFull(lane), stopping);
     state.run = run;
-    this.count(lane, slow, 1);
+    await new Promise<void>((resolve) => {
+      const onAside = () => {
+        this.aside.add(over);
+        void over.then(() => this.aside.delete(over));
+        this.awaitJob(state);
+        resolve();
+      };
+      const place = this.places.take({ lane, slow, turn: run, onAside });
+      const over = this.finish(state, run, place).then(resolve);
+    });
+  }
+
+  private async finish(state: LaneState, run: LaneRun, place: Place): Promise<void> {
     let pause: number | undefined = slowAgainMs;
     try {
       pause = await run.run();
@@ -145,9 +163,9 @@ export class Lanes implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
       this.faults.report('a lane could not begin', error);
       pause = 1_000;
     } finally {
-      this.count(lane, slow, -1);
+      this.places.leave(place);
       state.run = undefined;
-      this.end(state, pause);
+      this.end(state, pause, place.aside);
     }
   }
 
@@ -158,18 +176,21 @@ export class Lanes implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     }
   }
 
-  private count(lane: Lane, slow: boolean, change: 1 | -1): void {
-    this.measures.lane(lane, change);
-    this.running.set(lane, (this.running.get(lane) ?? 0) + change);
-    if (slow) this.slowRunning.set(lane, (this.slowRunning.get(lane) ?? 0) + change);
-  }
-
-  /** Its turn is over: its next one can be asked for when the job is out of the queue. */
-  private end(state: LaneState, pauseMs: number | undefined): void {
+  /**
+   * Its turn is over: its next one can be asked for when the job is out of the queue.
+   *
+   * @param aside the job was given up before
+   */
+  private end(state: LaneState, pauseMs: number | undefined, aside = false): void {
     if (this.closing !== undefined) return;
-    state.ending = true;
     if (pauseMs !== undefined && pauseMs <= 0) state.again = true;
     else if (pauseMs !== undefined && pauseMs <= longestTimerMs) this.wakeIn(state, pauseMs);
+    if (!aside) this.awaitJob(state);
+    else if (!state.ending) this.goOn(state);
+  }
+
+  private awaitJob(state: LaneState): void {
+    state.ending = true;
     clearTimeout(state.fallback);
     state.fallback = setTimeout(() => this.ended(state.work), endedAfterMs);
   }
@@ -187,8 +208,19 @@ export class Lanes implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     if (state === undefined || !state.ending) return;
     state.ending = false;
     clearTimeout(state.fallback);
-    if (state.again) void this.wake(work);
+    if (state.run === undefined) this.goOn(state);
+  }
+
+  private goOn(state: LaneState): void {
+    if (state.again) void this.wake(state.work);
     else this.forgetIfIdle(state);
+  }
+
+  private async close(): Promise<boolean> {
+    const rest = Promise.all(this.aside).then(() => true);
+    const late = sleep(closeMs, false, { ref: false });
+    const [closed, finished] = await Promise.all([this.queues.close(closeMs), Promise.race([rest, late])]);
+    return closed && finished;
   }
 
   private stateOf(work: LaneWork): LaneState {
