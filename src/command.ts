@@ -106,5 +106,7 @@ export function explain(error: unknown): { lines: string[]; code: number } {
   if (isDatabaseUnavailable(error)) return { lines: ['DATABASE_URL: the database cannot be reached'], code: 1 };
   const refusal = databaseRefusals[codeOf(error)];
   if (refusal !== undefined) return { lines: [refusal], code: 1 };
+  // The system says which file, and what is wrong with it.
+  if (error instanceof Error && 'syscall' in error && 'path' in error) return { lines: [error.message], code: 1 };
   return { lines: [error instanceof Error ? (error.stack ?? error.message) : 'the start failed'], code: 1 };
 }

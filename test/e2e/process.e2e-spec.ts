@@ -1,7 +1,17 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
 import { connect as connectTo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -414,6 +424,16 @@ describe('a wrong configuration', () => {
     const absent = url.replace(/\/test_\w+/, '/no_such_database');
     expect(await ends({ DATABASE_URL: absent })).toEqual([1, 'DATABASE_URL: there is no such database\n']);
     occupant.close();
+  });
+
+  it('names the file that it cannot write, and ends with 1', async () => {
+    const { env } = await surroundings();
+    const { BOOTSTRAP_CLIENT_ID: _id, BOOTSTRAP_CLIENT_SECRET: _secret, ...rest } = env;
+    const cwd = emptyDirectory();
+    mkdirSync(join(cwd, 'data', 'bootstrap-client.json'), { recursive: true });
+    const server = await start(rest, cwd);
+    expect(await server.exited).toBe(1);
+    expect(server.stderr).toMatch(/^EISDIR: .*bootstrap-client\.json'\n$/);
   });
 });
 
