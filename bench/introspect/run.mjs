@@ -46,6 +46,18 @@ async function oidcProviderTarget() {
   return { name: 'oidc-provider', port, cpuMs, traffic: { requests, expected: 200 } };
 }
 
+async function minimumTarget() {
+  const dataDir = join(temporaryDirectory(given.dir), 'data');
+  const port = await freePort();
+  const options = { dataDir, port, tokens, audience: benchAudience, scope: benchScope };
+  const { child, ready } = await startHelper(join(import.meta.dirname, 'minimum.mjs'), options);
+  const asker = { clientId: 'bench', clientSecret: 'x'.repeat(59), path: '/oauth/introspect' };
+  const requests = ready.tokens.map((token) => introspectionRequest({ ...asker, token }));
+  const postgres = embeddedPostgres(dataDir);
+  const cpuMs = () => ({ node: processCpuMs(child.pid), postgres: familyCpuMs(postgres.pid) });
+  return { name: 'the least, RS256', port, cpuMs, traffic: { requests, expected: 200 } };
+}
+
 async function opaqueToken(port, client) {
   const [head, body] = tokenRequest({ ...client, path: '/token', scope: benchScope }).split('\r\n\r\n');
   const authorization = /^Authorization: (.*)$/m.exec(head)[1].trim();
@@ -73,6 +85,7 @@ await run(async () => {
     await signetTarget('Signet RS256', 'RS256'),
     await signetTarget('Signet ES256', 'ES256'),
     await oidcProviderTarget(),
+    await minimumTarget(),
   ];
   for (const target of targets) await measure(load, target, 64, 4_000);
   const results = new Map();

@@ -2,10 +2,10 @@
 import { once } from 'node:events';
 
 /**
- * Lets `provider` of oidc-provider answer on the loopback interface, says so to the bench, and ends with everything it uses on
- * SIGTERM.
+ * Lets `provider` – of oidc-provider, or an HTTP server – answer on the loopback interface, says so to the bench, and ends with everything it uses on
+ * SIGTERM. What else it is given goes with the message that says so.
  */
-export async function serveUntilStopped(provider, { port, pool, postgres }) {
+export async function serveUntilStopped(provider, { port, pool, postgres, ...facts }) {
   const server = provider.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const stop = async () => {
@@ -16,5 +16,5 @@ export async function serveUntilStopped(provider, { port, pool, postgres }) {
     process.exit(0);
   };
   process.on('SIGTERM', () => void stop());
-  process.send({ ready: true });
+  process.send({ ready: true, ...facts });
 }

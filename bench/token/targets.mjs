@@ -61,19 +61,33 @@ async function oidcProviderTarget({ parent, clients: count }) {
   return target('oidc-provider', { port, cpuMs }, requests, {
     verify: verifier(port, `http://localhost:${port}`, '/jwks', 'RS256'),
     residentMiB: () => residentMiB(child.pid),
-    storedRows: () => oidcProviderRows(postgres.url),
+    storedRows: () => rowsOf(postgres.url, 'oidc_payloads'),
   });
 }
 
-async function oidcProviderRows(url) {
+async function rowsOf(url, table) {
   const client = new Client({ connectionString: url });
   await client.connect();
   try {
-    const { rows } = await client.query('SELECT count(*)::int AS oidc_payloads FROM oidc_payloads');
+    const { rows } = await client.query(`SELECT count(*)::int AS ${table} FROM ${table}`);
     return rows[0];
   } finally {
     await client.end();
   }
+}
+
+async function minimumTarget(name, alg, { parent }) {
+  const dataDir = join(temporaryDirectory(parent), 'data');
+  const port = await freePort();
+  const options = { dataDir, port, alg, audience: benchAudience, scope: benchScope };
+  const { child } = await startHelper(join(import.meta.dirname, 'minimum.mjs'), options);
+  const postgres = embeddedPostgres(dataDir);
+  const credentials = { clientId: 'bench-0', clientSecret: 'x'.repeat(59) };
+  const requests = [tokenRequest({ ...credentials, path: '/oauth/token', scope: benchScope })];
+  const cpuMs = () => ({ node: processCpuMs(child.pid), postgres: familyCpuMs(postgres.pid) });
+  return target(name, { port, cpuMs }, requests, {
+    storedRows: () => rowsOf(postgres.url, 'tokens'),
+  });
 }
 
 async function floorTarget() {
@@ -107,9 +121,11 @@ export async function startTargets({ beside, ...options }) {
   const signet = await signetTarget('Signet RS256', 'RS256', options);
   const signetEs256 = await signetTarget('Signet ES256', 'ES256', options);
   const oidcProvider = await oidcProviderTarget(options);
+  const minimum = await minimumTarget('the least, RS256', 'RS256', options);
+  const minimumEs256 = await minimumTarget('the least, ES256', 'ES256', options);
   const floor = await floorTarget();
   const other = beside && (await signetTarget('the other Signet, RS256', 'RS256', { ...options, project: beside }));
-  const targets = { signet, signetEs256, oidcProvider, floor, ...(await keySetTargets(signet)) };
+  const targets = { signet, signetEs256, oidcProvider, minimum, minimumEs256, floor, ...(await keySetTargets(signet)) };
   return other ? { ...targets, other } : targets;
 }
 
