@@ -4,7 +4,7 @@ import type { DeliveryMeasures } from './delivery-measures.js';
 /** Lanes at once in this process. They wait for others most of the time. */
 export const concurrency: Readonly<Record<Lane, number>> = { security: 64, state: 64, bulk: 128 };
 
-/** How many turns may be finishing beside those that hold a place, as a multiple of the places. */
+/** How many turns may go on beside those that hold a place, as a multiple of the places. */
 const asideFactor = 4;
 
 /** How long the requests of a turn are waited for in its place while every place is taken, in milliseconds. */
@@ -16,7 +16,7 @@ const lookEveryMs = 50;
 export interface PlacedTurn {
   /** How long its requests have been waiting for anything to happen, in milliseconds; 0 when it has none. */
   readonly silentMs: number;
-  /** Takes nothing more: it finishes what it has begun, and has its next turn after the others. */
+  /** Goes on without its place for what is left of the turn; the next one comes after those of the others. */
   setAside(): void;
 }
 
@@ -25,7 +25,7 @@ export interface Place {
   readonly lane: Lane;
   readonly slow: boolean;
   readonly turn: PlacedTurn;
-  /** It has given its place to others, and is finishing. */
+  /** It has given its place to others, and goes on beside them. */
   aside: boolean;
   /** To be called when that happens. */
   readonly onAside: () => void;

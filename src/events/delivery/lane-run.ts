@@ -101,7 +101,7 @@ export class LaneRun {
     return this.inFlight === 0 ? 0 : performance.now() - this.heardAt;
   }
 
-  /** Takes nothing more: what is in flight is waited for, and written down. */
+  /** Goes on without a place, no longer than a turn lasts while others wait. */
   setAside(): void {
     this.aside = true;
   }
@@ -159,8 +159,8 @@ export class LaneRun {
   }
 
   private get goesOn(): boolean {
-    const slice = this.contended() ? sliceMs : longSliceMs;
-    return !this.stopped && !this.aside && !this.stopping.aborted && performance.now() - this.beganAt < slice;
+    const slice = this.aside || this.contended() ? sliceMs : longSliceMs;
+    return !this.stopped && !this.stopping.aborted && performance.now() - this.beganAt < slice;
   }
 
   private get mayTake(): boolean {
