@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Pool } from 'pg';
+import { send, shared, signingInput } from '../support/least.mjs';
 import { helperOptions } from '../support/processes.mjs';
 import { serveUntilStopped } from '../support/yardstick.mjs';
 
@@ -18,78 +19,38 @@ const pool = new Pool({ connectionString: postgres.url, max: 1 });
 await pool.query('CREATE TABLE tokens (jti uuid PRIMARY KEY, revoked_at timestamptz)');
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-const base64url = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 async function newToken() {
   const iat = Math.floor(Date.now() / 1000);
   const jti = randomUUID();
-  const claims = {
-    iss: `http://localhost:${port}`,
-    sub: 'bench-0',
-    aud: audience,
-    client_id: 'bench-0',
-    scope,
-    iat,
-    jti,
-  };
-  const input = `${base64url({ alg: 'RS256', typ: 'at+jwt', kid: 'bench' })}.${base64url({ ...claims, exp: iat + 600 })}`;
+  const input = signingInput({ alg: 'RS256', port, audience, scope, iat, exp: iat + 600, jti });
   await pool.query('INSERT INTO tokens (jti) VALUES ($1)', [jti]);
   return `${input}.${sign('sha256', Buffer.from(input), privateKey).toString('base64url')}`;
 }
 
-let waiting = [];
-let asking = false;
-
-async function askNext() {
-  const batch = waiting;
-  waiting = [];
+const lookUps = shared(async (jtis) => {
   const { rows } = await pool.query({
     name: 'find',
     text: 'SELECT jti FROM tokens WHERE jti = ANY ($1::uuid[]) AND revoked_at IS NULL',
-    values: [`{${batch.map(({ jti }) => jti).join(',')}}`],
+    values: [`{${jtis.join(',')}}`],
   });
   const live = new Set(rows.map(({ jti }) => jti));
-  for (const { jti, resolve } of batch) resolve(live.has(jti));
-  asking = false;
-  askWhenReady();
-}
+  return jtis.map((jti) => live.has(jti));
+});
 
-function askWhenReady() {
-  if (asking || waiting.length === 0) return;
-  asking = true;
-  setImmediate(() => void askNext());
-}
-
-async function introspect(token) {
+async function answer(token, response) {
   const dot = token.lastIndexOf('.');
   const input = token.slice(0, dot);
   const isGenuine = verify('sha256', Buffer.from(input), publicKey, Buffer.from(token.slice(dot + 1), 'base64url'));
   const claims = JSON.parse(Buffer.from(input.slice(input.indexOf('.') + 1), 'base64url').toString());
-  const isLive = await new Promise((resolve) => {
-    waiting.push({ jti: claims.jti, resolve });
-    askWhenReady();
-  });
-  return JSON.stringify(isGenuine && isLive ? { active: true, ...claims } : { active: false });
-}
-
-const headers = Object.entries({
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  'x-request-id': 'AbCdEfGhIjKl-1z',
-  'cache-control': 'no-store',
-  'content-type': 'application/json',
-}).flat();
-
-async function answer(form, response) {
-  const body = await introspect(form.slice('token='.length));
-  response.writeHead(200, [...headers, 'content-length', String(body.length)]).end(body);
+  const isLive = await lookUps.add(claims.jti);
+  send(response, JSON.stringify(isGenuine && isLive ? { active: true, ...claims } : { active: false }));
 }
 
 const server = createServer((request, response) => {
   let form = '';
   request.setEncoding('latin1').on('data', (chunk) => (form += chunk));
-  request.on('end', () => void answer(form, response));
+  request.on('end', () => void answer(form.slice('token='.length), response));
 });
 const made = [];
 while (made.length < tokens) made.push(await newToken());

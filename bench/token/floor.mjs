@@ -1,17 +1,10 @@
 // What HTTP alone costs: a fixed answer of a token's size with Signet's headers, on bare Fastify.
 import Fastify from 'fastify';
+import { answerHeaders } from '../support/least.mjs';
 import { helperOptions } from '../support/processes.mjs';
 
 const { port } = helperOptions();
 
-const headers = {
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  'x-request-id': 'AbCdEfGhIjKl-1z',
-  'cache-control': 'no-store',
-  'content-type': 'application/json',
-};
 const answer = JSON.stringify({
   access_token: 'x'.repeat(760),
   token_type: 'Bearer',
@@ -23,7 +16,7 @@ const fastify = Fastify({ logger: false });
 fastify.removeAllContentTypeParsers();
 fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 fastify.post('/oauth/token', (_request, reply) => {
-  reply.headers(headers).send(answer);
+  reply.headers(answerHeaders).send(answer);
 });
 await fastify.listen({ port, host: '127.0.0.1' });
 process.send({ ready: true });

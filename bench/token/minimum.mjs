@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { Pool } from 'pg';
+import { send, shared, signingInput } from '../support/least.mjs';
 import { helperOptions } from '../support/processes.mjs';
 import { serveUntilStopped } from '../support/yardstick.mjs';
 
@@ -28,28 +29,17 @@ const { privateKey } =
     ? generateKeyPairSync('rsa', { modulusLength: 2048 })
     : generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const signAside = promisify(sign);
-const header = Buffer.from(JSON.stringify({ alg, typ: 'at+jwt', kid: 'bench' })).toString('base64url');
-
-let waiting = [];
 let signing = 0;
-let writing = false;
 
-/** Writes what waits, once nothing is being signed that could come with it. */
-function commitWhenReady() {
-  if (writing || waiting.length === 0 || signing > 0) return;
-  writing = true;
-  setImmediate(() => void commit());
-}
-
-async function commit() {
-  const batch = waiting;
-  waiting = [];
-  const column = (name) => `{${batch.map((row) => row[name]).join(',')}}`;
-  await pool.query({ name: 'insert', text: insert, values: [column('jti'), column('hash'), column('exp')] });
-  for (const { resolve } of batch) resolve();
-  writing = false;
-  commitWhenReady();
-}
+const commits = shared(
+  async (rows) => {
+    const column = (name) => `{${rows.map((row) => row[name]).join(',')}}`;
+    await pool.query({ name: 'insert', text: insert, values: [column('jti'), column('hash'), column('exp')] });
+    return rows;
+  },
+  // What is being signed can come with it.
+  () => signing === 0,
+);
 
 async function signatureOf(input) {
   if (alg === 'ES256') return sign('sha256', input, { key: privateKey, dsaEncoding: 'ieee-p1363' });
@@ -59,42 +49,15 @@ async function signatureOf(input) {
   return signature;
 }
 
-async function issue() {
+async function answer(response) {
   const iat = Math.floor(Date.now() / 1000);
   const exp = iat + 600;
   const jti = randomUUID();
-  const claims = {
-    iss: `http://localhost:${port}`,
-    sub: 'bench-0',
-    aud: audience,
-    client_id: 'bench-0',
-    scope,
-    iat,
-    exp,
-    jti,
-  };
-  const input = `${header}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`;
+  const input = signingInput({ alg, port, audience, scope, iat, exp, jti });
   const token = `${input}.${(await signatureOf(Buffer.from(input))).toString('base64url')}`;
   const hash = `"\\\\x${createHash('sha256').update(token).digest('hex')}"`;
-  await new Promise((resolve) => {
-    waiting.push({ jti, hash, exp, resolve });
-    commitWhenReady();
-  });
-  return JSON.stringify({ access_token: token, token_type: 'Bearer', expires_in: 600, scope });
-}
-
-const headers = Object.entries({
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  'x-request-id': 'AbCdEfGhIjKl-1z',
-  'cache-control': 'no-store',
-  'content-type': 'application/json',
-}).flat();
-
-async function answer(response) {
-  const body = await issue();
-  response.writeHead(200, [...headers, 'content-length', String(body.length)]).end(body);
+  await commits.add({ jti, hash, exp });
+  send(response, JSON.stringify({ access_token: token, token_type: 'Bearer', expires_in: 600, scope }));
 }
 
 const server = createServer((request, response) => {

@@ -27,7 +27,7 @@ function take(silentMs: number, slow = false): Place {
   return places.take({
     lane: 'security',
     slow,
-    turn: { silentMs, setAside: () => undefined },
+    turn: { silentMs },
     onAside: () => undefined,
   });
 }

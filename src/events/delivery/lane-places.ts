@@ -16,8 +16,6 @@ const lookEveryMs = 50;
 export interface PlacedTurn {
   /** How long its requests have been waiting for anything to happen, in milliseconds; 0 when it has none. */
   readonly silentMs: number;
-  /** Goes on without its place for what is left of the turn; the next one comes after those of the others. */
-  setAside(): void;
 }
 
 /** The place of a turn. */
@@ -91,7 +89,6 @@ export class LanePlaces {
     this.leave(place);
     this.of(this.aside, place.lane).add(place);
     place.aside = true;
-    place.turn.setAside();
     place.onAside();
   }
 

@@ -69,12 +69,10 @@ export class LaneRun {
   /** Nothing more is taken: the subscription is not to be sent to, or the database is away. */
   private stopped = false;
   private faulty = false;
-  /** Others have its place. */
-  private aside = false;
   /** When a request came to its end, or the first of those in flight was begun. */
   private heardAt = 0;
 
-  /** @param contended whether other lanes wait for its place */
+  /** @param contended whether other lanes wait for its place, or have it */
   constructor(
     private readonly parts: LaneParts,
     private readonly work: LaneWork,
@@ -99,11 +97,6 @@ export class LaneRun {
   /** How long the requests in flight have been waiting since anything happened, in milliseconds; 0 when there are none. */
   get silentMs(): number {
     return this.inFlight === 0 ? 0 : performance.now() - this.heardAt;
-  }
-
-  /** Goes on without a place, no longer than a turn lasts while others wait. */
-  setAside(): void {
-    this.aside = true;
   }
 
   /** Says that another lane of its subscription has left places. */
@@ -159,7 +152,7 @@ export class LaneRun {
   }
 
   private get goesOn(): boolean {
-    const slice = this.aside || this.contended() ? sliceMs : longSliceMs;
+    const slice = this.contended() ? sliceMs : longSliceMs;
     return !this.stopped && !this.stopping.aborted && performance.now() - this.beganAt < slice;
   }
 

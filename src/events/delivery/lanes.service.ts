@@ -140,8 +140,6 @@ export class Lanes implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
       this.end(state, slowAgainMs);
       return;
     }
-    const run = new LaneRun(this.parts, work, () => this.places.isFull(lane), stopping);
-    state.run = run;
     await new Promise<void>((resolve) => {
       const onAside = () => {
         this.aside.add(over);
@@ -149,7 +147,10 @@ export class Lanes implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
         this.awaitJob(state);
         resolve();
       };
-      const place = this.places.take({ lane, slow, turn: run, onAside });
+      const contended = () => place.aside || this.places.isFull(lane);
+      const run = new LaneRun(this.parts, work, contended, stopping);
+      const place: Place = this.places.take({ lane, slow, turn: run, onAside });
+      state.run = run;
       const over = this.finish(state, run, place).then(resolve);
     });
   }
